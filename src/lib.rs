@@ -1,0 +1,9 @@
+//! Turns public posts about services that fail into dated, evidenced incidents.
+//!
+//! Data flows one way: source → post → reading → count → detect → incident → report.
+
+pub mod clock;
+pub mod minute;
+pub mod post;
+pub mod reading;
+pub mod region;

@@ -7,8 +7,20 @@ use std::str::FromStr;
 
 /// A service of the catalogue, by its id: `tiktok`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "String", into = "String")]
 pub struct ServiceId(std::sync::Arc<str>);
+
+impl From<String> for ServiceId {
+    fn from(id: String) -> Self {
+        ServiceId(id.into())
+    }
+}
+
+impl From<ServiceId> for String {
+    fn from(id: ServiceId) -> Self {
+        id.as_str().to_owned()
+    }
+}
 
 impl ServiceId {
     pub fn new(id: &str) -> Self {

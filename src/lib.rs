@@ -2,7 +2,9 @@
 //!
 //! Data flows one way: source → post → reading → count → detect → incident → report.
 
+pub mod answer;
 pub mod clock;
+pub mod incident;
 pub mod minute;
 pub mod post;
 pub mod reading;

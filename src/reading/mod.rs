@@ -3,7 +3,6 @@
 use crate::region::Region;
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::str::FromStr;
 
 /// A service of the catalogue, by its id: `tiktok`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -42,7 +41,9 @@ impl fmt::Display for ServiceId {
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$inner:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(
+            Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+        )]
         pub enum $name { $($(#[$inner])* #[serde(rename = $word)] $variant),+ }
 
         impl $name {
@@ -53,30 +54,31 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.pad(self.as_str())
             }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(text: &str) -> Result<Self, UnknownWord> {
+        impl std::str::FromStr for $name {
+            type Err = $crate::reading::UnknownWord;
+            fn from_str(text: &str) -> Result<Self, $crate::reading::UnknownWord> {
                 match text {
                     $($word => Ok($name::$variant),)+
-                    _ => Err(UnknownWord { word: text.to_owned(), known: &[$($word),+] }),
+                    _ => Err($crate::reading::UnknownWord { word: text.to_owned(), known: &[$($word),+] }),
                 }
             }
         }
     };
 }
+pub(crate) use words;
 
 /// A word outside a fixed list.
 #[derive(Debug, thiserror::Error)]
 #[error("`{word}` is not one of: {}", known.join(", "))]
 pub struct UnknownWord {
-    word: String,
-    known: &'static [&'static str],
+    pub word: String,
+    pub known: &'static [&'static str],
 }
 
 words! {

@@ -1,0 +1,133 @@
+//! The shapes in which the database answers, beside [`Incident`](crate::incident::Incident).
+
+use crate::incident::Incident;
+use crate::reading::{Kind, ServiceId, words};
+use crate::region::Region;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+words! {
+    /// Whether a service is down, as far as is heard. `unknown` where the sources were silent or failing.
+    Health { Up = "up", Down = "down", Recovering = "recovering", Unknown = "unknown" }
+}
+
+/// What is down at a time.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Status {
+    pub at: DateTime<Utc>,
+    pub services: Vec<ServiceStatus>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceStatus {
+    pub service: ServiceId,
+    pub state: Health,
+    /// Since when it is in this state; `None` where that is not known.
+    pub since: Option<DateTime<Utc>>,
+    /// The regions that are down or recovering.
+    pub regions: Vec<Region>,
+    pub incident: Option<String>,
+}
+
+/// A window in which more people reported than was to be expected.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Spike {
+    pub at: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub service: ServiceId,
+    pub region: Region,
+    /// Distinct authors in the window.
+    pub observed: u64,
+    pub expected: f64,
+    /// How unlikely this is without an outage: the log-likelihood ratio, in nats.
+    pub score: f64,
+    pub incident: Option<String>,
+}
+
+/// One step of a service's counts in a region, with the band in which it is expected.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SeriesPoint {
+    pub at: DateTime<Utc>,
+    /// Distinct authors, summed over the step's minutes.
+    pub observed: u64,
+    pub expected: f64,
+    /// The 90% band of what is expected.
+    pub low: f64,
+    pub high: f64,
+    /// The share of the step in which any source was heard, 0..1.
+    pub heard: f64,
+    pub incident: Option<String>,
+}
+
+/// A post that stands as evidence and may be quoted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Quote {
+    /// Its link, or its id where it has none: what an incident's `evidence` names.
+    pub reference: String,
+    pub source: String,
+    pub kind: Kind,
+    pub region: Region,
+    pub at: DateTime<Utc>,
+    /// `None` where the author opted out of being quoted, or the text's retention is over.
+    pub text: Option<String>,
+    pub lang: Option<String>,
+}
+
+/// Everything that a timeline is written from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct IncidentFile {
+    pub incident: Incident,
+    pub quotes: Vec<Quote>,
+    /// World counts from an hour before the start until an hour after the end, or until now.
+    pub course: Vec<SeriesPoint>,
+    /// Reports that name each symptom, by the hour: what failed over time.
+    pub symptoms_by_hour: Vec<SymptomHour>,
+    /// The database's now.
+    pub now: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SymptomHour {
+    pub at: DateTime<Utc>,
+    pub symptom: crate::reading::Symptom,
+    pub reports: u64,
+}
+
+/// One bucket of the counter: a minute of one kind of post about a service, in a region, on a source.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CountRow {
+    pub at: DateTime<Utc>,
+    pub service: ServiceId,
+    pub region: Region,
+    pub source: String,
+    /// `report`, `recovery`, `official`, `echo`, or `repost`, `bot` for what is counted apart.
+    pub kind: String,
+    pub posts: u64,
+    /// Distinct authors in the minute.
+    pub authors: u64,
+}
+
+/// How a source fares, for people who ask whether silence means anything.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SourceAnswer {
+    pub source: String,
+    /// `ok`, `backfilling`, `silent`, `degraded`, `stopped`, or `replayed`.
+    pub state: String,
+    pub last_success: Option<DateTime<Utc>>,
+    /// Seconds between the newest post's writing and its reading.
+    pub lag_seconds: Option<f64>,
+    pub cursor: Option<String>,
+    /// Requests that the source's rate budget still allows now.
+    pub budget_left: Option<u64>,
+    pub posts: u64,
+    pub errors: u64,
+    pub last_error: Option<String>,
+    pub gaps: Vec<GapAnswer>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct GapAnswer {
+    pub from: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub why: Option<String>,
+}

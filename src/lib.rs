@@ -3,6 +3,7 @@
 //! Data flows one way: source → post → reading → count → detect → incident → report.
 
 pub mod clock;
+pub mod detect;
 pub mod minute;
 pub mod post;
 pub mod reading;

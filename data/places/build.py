@@ -57,15 +57,12 @@ NAME_LANGUAGES = (
     "id ms fil ja ko zh zh-Hant ka hy az kk sw af ca eu gl is sq mk"
 ).split()
 
-# Countries whose parts are known by name, though they count in the country: the languages they are named in beside English.
-NAMED_PARTS = {
-    "ES": "es ca eu gl", "FR": "fr", "IT": "it", "JP": "ja", "KR": "ko", "CN": "zh", "TW": "zh-Hant", "NL": "nl", "BE": "nl fr",
-    "CH": "de fr it", "AT": "de", "PL": "pl", "TR": "tr", "ID": "id", "PH": "fil", "MY": "ms", "ZA": "af", "NG": "en", "KE": "en",
-    "PK": "ur", "EG": "ar", "IE": "en", "NZ": "en", "PT": "pt", "SE": "sv", "NO": "no", "DK": "da", "FI": "fi", "TH": "th",
-    "VN": "vi", "UA": "uk", "RU": "ru", "AR": "es", "CO": "es", "CL": "es", "PE": "es", "VE": "es", "EC": "es", "SA": "ar", "AE": "ar",
-    "IL": "he", "GR": "el", "CZ": "cs", "HU": "hu", "RO": "ro",
-}
-PART_LANGUAGES = {"US": "es", "CA": "fr", "AU": "en", "GB": "cy", "IN": "hi ta te bn mr gu kn ml pa", "BR": "pt", "DE": "de", "MX": "es"}
+# Countries whose parts are known by their English names, though they count in the country. Their own names are in aliases.tsv.
+NAMED_PARTS = (
+    "ES FR IT JP KR CN TW NL BE CH AT PL TR ID PH MY ZA NG KE PK EG IE NZ PT SE NO DK FI TH VN UA RU AR CO CL PE VE EC SA AE "
+    "IL GR CZ HU RO"
+).split()
+COUNTED_PARTS = ("US", *PARTS)
 
 # Directions and administrative words, no places when they stand alone.
 VAGUE = set(
@@ -118,7 +115,7 @@ class Build:
         self.countries = {c for c in read(data / "countries.json") if c not in ("AN", "CS")}
         self.core, self.localenames, self.subdivisions = core, localenames, subdivisions
         self.admin1 = {(country, cell.split()[1]): f"{country}-{cell.split()[0]}" for country, row in PARTS.items() for cell in row.split("|")}
-        english = self.part_names("en")
+        english = self.part_names()
         for code in english:
             if code.startswith("US-"):
                 self.admin1["US", code[3:]] = code
@@ -140,10 +137,9 @@ class Build:
         """How likely a name means this city: its inhabitants in thousands, times the names it has in other languages."""
         return max(1, round(city["population"] * (1 + len(city["alternatenames"])) / 1000))
 
-    def part_names(self, language):
-        path = self.subdivisions / "subdivisions" / language / f"{language.replace('-', '_')}.json"
-        if not path.exists():
-            return {}
+    def part_names(self):
+        """Code → English name; CLDR has few names of parts in other languages."""
+        path = self.subdivisions / "subdivisions" / "en" / "en.json"
         names = read(path)["subdivisions"]["localeDisplayNames"]["subdivisions"]
         return {f"{code[:2].upper()}-{code[2:].upper()}": name for code, name in names.items()}
 
@@ -158,7 +154,7 @@ class Build:
         for country, part, admin1, city in rows:
             if city != "-" and admin1 not in where[country, fold(city)]:
                 sys.exit(f"{country}-{part}: GeoNames has {city} in {where[country, fold(city)]}, not in {admin1}")
-        english = set(self.part_names("en"))
+        english = set(self.part_names())
         if missing := self.parts - english:
             sys.exit(f"not among the subdivisions of CLDR: {sorted(missing)}")
         unmapped = {(c["countrycode"], c["admin1code"]) for c in self.cities if c["countrycode"] in PARTS} - set(self.admin1)
@@ -168,7 +164,7 @@ class Build:
     def regions(self):
         territories = self.territories("en")
         names = {code: territories[code] for code in sorted(self.countries)}
-        english = self.part_names("en")
+        english = self.part_names()
         for code in self.parts:
             names[code] = f"{DISPLAY.get(code, english[code])}, {code[:2]}"
         return names
@@ -193,24 +189,21 @@ class Build:
                     add(name, code[:2], self.weights[code[:2]])
         countries = set(table)
         containment = read(self.core / "supplemental" / "subdivisionContainment.json")["supplemental"]["subdivisionContainment"]
-        for country, languages in PART_LANGUAGES.items():
-            for language in ["en", *languages.split()]:
-                for code, name in self.part_names(language).items():
-                    # Only Georgia is both a country and a part that many live in.
-                    if code in self.parts and code.startswith(country) and (country == "US" or fold(name) not in countries):
-                        add(name, code, self.weights[code])
-        english = self.part_names("en")
+        english = self.part_names()
+        for code in sorted(self.parts):
+            # Only Georgia is both a country and a part that many live in.
+            if code == "US-GA" or fold(english[code]) not in countries:
+                add(english[code], code, self.weights[code])
         for part in ("eng", "sct", "wls", "nir"):
             inner = [f"GB-{code[2:].upper()}" for code in containment[f"gb{part}"]["_contains"]]
             for code in inner:
                 if code in english and fold(english[code]) not in countries:
                     add(english[code], f"GB-{part.upper()}", self.weights[f"GB-{part.upper()}"] // len(inner))
-        for country, languages in NAMED_PARTS.items():
-            for language in ["en", *languages.split()]:
-                rows = {c: n for c, n in self.part_names(language).items() if c.startswith(country)}
-                for name in rows.values():
-                    if fold(name) not in countries:
-                        add(name, country, self.weights[country] // len(rows))
+        for country in NAMED_PARTS:
+            rows = [name for code, name in english.items() if code.startswith(country)]
+            for name in rows:
+                if fold(name) not in countries:
+                    add(name, country, self.weights[country] // len(rows))
         for code, name in DISPLAY.items():
             add(name, code, self.weights[code])
         return table
@@ -272,7 +265,7 @@ def write(name, rows):
 def candidates(table):
     for key, codes in table.items():
         total = sum(codes.values())
-        kept = sorted((c for c in codes.items() if c[1] * 1000 >= total or c[0][:2] in PART_LANGUAGES), key=lambda c: (-c[1], c[0]))
+        kept = sorted((c for c in codes.items() if c[1] * 1000 >= total or c[0][:2] in COUNTED_PARTS), key=lambda c: (-c[1], c[0]))
         yield key, " ".join(f"{code}={weight}" for code, weight in kept)
 
 

@@ -59,7 +59,7 @@ pub(super) fn fold(word: &str) -> String {
             'æ' => folded.push_str("ae"),
             'œ' => folded.push_str("oe"),
             'þ' => folded.push_str("th"),
-            '.' | 'ʻ' | 'ʼ' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{640}' => {}
+            '.' | '\u{300}'..='\u{36f}' | '\u{64b}'..='\u{65f}' | '\u{670}' | '\u{640}' => {}
             _ => folded.push(char),
         }
     }
@@ -73,7 +73,8 @@ pub(super) fn is_spaceless(char: char) -> bool {
 }
 
 fn is_word(char: char) -> bool {
-    char.is_alphanumeric() || is_combining_mark(char) || matches!(char, 'ʻ' | 'ʼ')
+    let of_emoji = matches!(char, '\u{fe00}'..='\u{fe0f}' | '\u{20e3}');
+    char.is_alphanumeric() || is_combining_mark(char) && !of_emoji
 }
 
 /// Splits a text into words and flags. Handles and links are left out.

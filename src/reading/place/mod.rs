@@ -62,3 +62,6 @@ fn language(tag: &str) -> Option<(Region, f64)> {
     let (country, share) = LANGUAGES.get(&language)?.split_once('\t')?;
     Some((country.parse().ok()?, share.parse::<f64>().ok()? * LANGUAGE_TRUST))
 }
+
+#[cfg(test)]
+mod tests;

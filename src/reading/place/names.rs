@@ -88,7 +88,9 @@ fn meaning(alias: Option<&'static str>, name: Option<&'static str>, city: Option
     let mut all: Vec<Candidate> = [name, city].into_iter().flatten().flat_map(candidates).collect();
     let large = name.is_some() || all.iter().any(|candidate| candidate.weight >= LARGE);
     if ordinary == "always" {
-        all.iter_mut().for_each(|candidate| candidate.weight = 0.0);
+        for candidate in &mut all {
+            candidate.weight = 0.0;
+        }
     }
     Meaning { candidates: all, large, ordinary }
 }

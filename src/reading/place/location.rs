@@ -1,7 +1,7 @@
 //! The author's own words on where they are: `she/her | Toronto`, `Paris, TX`, `somewhere in Texas`.
 
 use super::fold::{Gap, Token, is_spaceless, tokens};
-use super::names::{Cue, Name, code_at, demonym_at, name_at, name_of};
+use super::names::{Cue, Name, code_at, demonym_at, goes_on, is_known, name_at, name_of};
 use super::resolve::resolve;
 use super::table::Candidate;
 use crate::region::Region;
@@ -56,7 +56,7 @@ impl Found {
             let last = at + 1 == end;
             at += 1;
             if let Some(flag) = token.flag {
-                self.nations.push(vec![Candidate { region: flag, weight: 1.0 }]);
+                self.nations.extend(is_known(flag).then(|| vec![Candidate { region: flag, weight: 1.0 }]));
             } else if let Some(name) = name.or_else(|| self.code(tokens, at - 1, last, &names)) {
                 at = name.end;
                 names.push(name);
@@ -106,20 +106,10 @@ fn is_shouted(token: &Token) -> bool {
 
 /// Whether a name among other words is where the author is: a preposition leads to it, and no further name follows it
 /// (`in Paris Hilton's closet`).
-pub(super) fn stands_out(tokens: &[Token], start: usize, name: &Name) -> bool {
+fn stands_out(tokens: &[Token], start: usize, name: &Name) -> bool {
     let before = tokens.get(start..name.start).unwrap_or_default();
     let cue = before.iter().rev().map(Cue::of).find(|cue| !cue.filler() || cue.before() || cue.before_name());
     cue.is_some_and(|cue| cue.before() || cue.before_name()) && !goes_on(tokens, name)
-}
-
-/// Whether a capitalised word that is no place follows directly.
-pub(super) fn goes_on(tokens: &[Token], name: &Name) -> bool {
-    let Some(next) = tokens.get(name.end).filter(|next| next.gap == Gap::Soft && next.flag.is_none()) else {
-        return false;
-    };
-    let small = next.raw.chars().next().is_some_and(|first| !first.is_uppercase());
-    let word = next.is_upper() || small || Cue::of(next).is_some();
-    !word && name_at(tokens, name.end).is_none()
 }
 
 /// The first name inside a run of a script without spaces, the longest where several start together.

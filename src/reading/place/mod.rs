@@ -10,7 +10,7 @@ mod text;
 
 use super::{Place, PlaceSource};
 use crate::region::Region;
-use names::{LANGUAGES, REGIONS};
+use names::{LANGUAGES, REGIONS, is_known};
 
 /// From this confidence on, a place is sure enough to count its post in the region. A place read from the language
 /// alone stays below: what a network gives as the language is often the default of the account.
@@ -36,7 +36,6 @@ impl Places {
             .map(place(PlaceSource::Text))
             .or_else(|| location.and_then(location::read).map(place(PlaceSource::Location)))
             .or_else(|| lang.and_then(language).map(place(PlaceSource::Language)))
-            .filter(|place| self.known(place.code))
     }
 
     /// The English name: `United States`, `Texas, US`, `the world`. None for a region that is never read.
@@ -46,7 +45,7 @@ impl Places {
 
     /// Whether a post can be counted in the region.
     pub fn known(&self, region: Region) -> bool {
-        self.name(region).is_some()
+        is_known(region)
     }
 }
 
@@ -56,7 +55,7 @@ fn language(tag: &str) -> Option<(Region, f64)> {
     let mut subtags = tag.split(['-', '_']);
     let language = subtags.next()?.to_ascii_lowercase();
     let country = subtags.find(|subtag| subtag.len() == 2).filter(|country| !country.eq_ignore_ascii_case("US"));
-    if let Some(region) = country.and_then(|country| country.parse().ok()) {
+    if let Some(region) = country.and_then(|country| country.parse().ok()).filter(|region| is_known(*region)) {
         return Some((region, LANGUAGE_TRUST));
     }
     let (country, share) = LANGUAGES.get(&language)?.split_once('\t')?;

@@ -179,20 +179,35 @@ pub(super) fn code_at(tokens: &[Token], start: usize) -> Option<Name> {
     })
 }
 
+/// Whether a capitalised word that is no place follows directly.
+pub(super) fn goes_on(tokens: &[Token], name: &Name) -> bool {
+    let Some(next) = tokens.get(name.end).filter(|next| next.gap == Gap::Soft && next.flag.is_none()) else {
+        return false;
+    };
+    let small = next.raw.chars().next().is_some_and(|first| !first.is_uppercase());
+    let word = next.is_upper() || small || Cue::of(next).is_some();
+    !word && name_at(tokens, name.end).is_none()
+}
+
+/// Whether posts can be counted in the region.
+pub(super) fn is_known(region: Region) -> bool {
+    region == Region::WORLD || REGIONS.get(region.as_str()).is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::fold::fold;
     use super::*;
 
-    const TABLES: [(&str, Table); 8] = [
-        ("regions", REGIONS),
-        ("languages", LANGUAGES),
-        ("aliases", ALIASES),
-        ("names", NAMES),
-        ("cities", CITIES),
-        ("demonyms", DEMONYMS),
-        ("ordinary", ORDINARY),
-        ("cues", CUES),
+    const TABLES: [(&str, &Table); 8] = [
+        ("regions", &REGIONS),
+        ("languages", &LANGUAGES),
+        ("aliases", &ALIASES),
+        ("names", &NAMES),
+        ("cities", &CITIES),
+        ("demonyms", &DEMONYMS),
+        ("ordinary", &ORDINARY),
+        ("cues", &CUES),
     ];
 
     #[test]
@@ -217,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_candidate_is_a_known_region() {
-        for (table, lines) in [("aliases", ALIASES), ("names", NAMES), ("cities", CITIES), ("demonyms", DEMONYMS)] {
+        for (table, lines) in [("aliases", &ALIASES), ("names", &NAMES), ("cities", &CITIES), ("demonyms", &DEMONYMS)] {
             for (key, value) in lines.lines() {
                 let cells = value.split(' ').count();
                 let read: Vec<Candidate> = candidates(value).collect();

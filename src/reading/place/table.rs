@@ -1,12 +1,16 @@
-//! The embedded tables: sorted lines `key<TAB>value`, searched where they lie, so that nothing is loaded at start-up.
+//! The embedded tables: sorted lines `key<TAB>value`. The text stays where it lies in the program; the first search
+//! notes where its lines begin.
 
 use crate::region::Region;
-use std::cmp::Ordering;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 /// A sorted table of lines.
-#[derive(Clone, Copy)]
-pub(super) struct Table(&'static str);
+pub(super) struct Table {
+    text: &'static str,
+    /// The byte at which each line begins.
+    starts: OnceLock<Vec<u32>>,
+}
 
 /// What a search in a [`Table`] found.
 #[derive(Clone, Copy, Default)]
@@ -17,53 +21,39 @@ pub(super) struct Found {
 }
 
 impl Table {
-    /// A table whose lines are sorted by the bytes of their keys.
+    /// A table whose lines are sorted by the bytes of their keys. No byte of a key sorts before a tab.
     pub const fn new(text: &'static str) -> Self {
-        Table(text)
+        Table { text, starts: OnceLock::new() }
     }
 
-    pub fn get(self, key: &str) -> Option<&'static str> {
+    pub fn get(&self, key: &str) -> Option<&'static str> {
         self.find(key).value
     }
 
-    pub fn find(self, key: &str) -> Found {
-        let (mut low, mut high) = (0, self.0.len());
-        while low < high {
-            let (start, end) = self.line_around(low, low.midpoint(high));
-            if self.key_at(start).as_bytes().cmp(key.as_bytes()) == Ordering::Less {
-                low = end;
-            } else {
-                high = start;
-            }
+    pub fn find(&self, key: &str) -> Found {
+        let starts = self.starts.get_or_init(|| self.line_starts());
+        let bytes = self.text.as_bytes();
+        let head = |start: u32| &bytes[start as usize..bytes.len().min(start as usize + key.len())];
+        let at = starts.partition_point(|start| head(*start) < key.as_bytes());
+        let begins = |line: usize| starts.get(line).is_some_and(|start| head(*start) == key.as_bytes());
+        if !begins(at) {
+            return Found::default();
         }
-        let (line, after) = split_at_newline(&self.0[low..]);
-        match line.split_once('\t') {
-            Some((found, value)) if found == key => Found { value: Some(value), longer: after.starts_with(key) },
-            Some((found, _)) => Found { value: None, longer: found.starts_with(key) },
-            None => Found::default(),
+        let line = starts.get(at).and_then(|start| self.text.get(*start as usize..)?.lines().next());
+        match line.and_then(|line| line.get(key.len()..)?.strip_prefix('\t')) {
+            Some(value) => Found { value: Some(value), longer: begins(at + 1) },
+            None => Found { value: None, longer: true },
         }
     }
 
-    pub fn lines(self) -> impl Iterator<Item = (&'static str, &'static str)> {
-        self.0.lines().filter_map(|line| line.split_once('\t'))
+    pub fn lines(&self) -> impl Iterator<Item = (&'static str, &'static str)> {
+        self.text.lines().filter_map(|line| line.split_once('\t'))
     }
 
-    /// The start of the line that holds byte `at`, not before `low`, and the start of the next line.
-    fn line_around(self, low: usize, at: usize) -> (usize, usize) {
-        let bytes = self.0.as_bytes();
-        let start = bytes[low..at].iter().rposition(|byte| *byte == b'\n').map_or(low, |newline| low + newline + 1);
-        let end = bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |newline| at + newline + 1);
-        (start, end)
+    fn line_starts(&self) -> Vec<u32> {
+        let ends = self.text.match_indices('\n').map(|(newline, _)| newline + 1);
+        [0].into_iter().chain(ends).filter(|start| *start < self.text.len()).map(|start| start as u32).collect()
     }
-
-    fn key_at(self, start: usize) -> &'static str {
-        let line = split_at_newline(&self.0[start..]).0;
-        line.split_once('\t').map_or(line, |(key, _)| key)
-    }
-}
-
-fn split_at_newline(text: &str) -> (&str, &str) {
-    text.split_once('\n').unwrap_or((text, ""))
 }
 
 /// A region that a name may mean. The weight says how likely, against the other meanings of the same name; a name
@@ -86,7 +76,7 @@ pub(super) fn candidates(value: &str) -> impl Iterator<Item = Candidate> {
 mod tests {
     use super::*;
 
-    const TABLE: Table = Table::new("a\t1\nnew\t2\nnew york\t3\nnewark\t4\nz\t5\n");
+    static TABLE: Table = Table::new("a\t1\nnew\t2\nnew york\t3\nnewark\t4\nz\t5\n");
 
     #[test]
     fn every_key_is_found_and_no_other() {

@@ -86,6 +86,9 @@ fn a_place_in_a_post_needs_a_cue() {
         ("Canadian users: is it you too?", "CA"),
         ("out in London and Paris", "-"),
         ("out in Leeds and London", "GB-ENG"),
+        ("caiu aqui no Rio", "BR-RJ"),
+        ("down here 🇪🇺 🇩🇪", "DE"),
+        ("IS IT DOWN IN THE US", "US"),
     ] {
         assert_eq!(said(text), region, "{text}");
     }
@@ -112,6 +115,10 @@ fn words_of_a_post_are_no_places() {
         "works in chrome, not in safari",
         "in de la in on or me hi ok",
         "I was in Orange",
+        "it crashes in Java",
+        "a message from Jordan about the outage",
+        "Halloween in March",
+        "IS IT DOWN IN MY AREA OR IS IT ME",
         "#tiktokdown",
         "#down",
         "#instagramdownagain",

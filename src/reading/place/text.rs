@@ -2,8 +2,7 @@
 //! there (`UK users`), as a flag, or at the end of a hashtag (`#tiktokdownuk`).
 
 use super::fold::{Gap, Token, is_spaceless, tokens};
-use super::location::goes_on;
-use super::names::{Cue, Name, code_at, demonym_at, name_at, name_of};
+use super::names::{Cue, Name, code_at, demonym_at, goes_on, is_known, name_at, name_of};
 use super::resolve::resolve;
 use super::table::Candidate;
 use crate::region::Region;
@@ -17,6 +16,9 @@ const MOST_FILLERS: usize = 3;
 
 /// A post that names more places than this speaks of the world.
 const MOST_NAMES: usize = 12;
+
+/// In a run of a script without spaces, the first cues are looked at.
+const MOST_CUES: usize = 8;
 
 /// How a hashtag says that something is down, before the place: `#tiktokdownindia`.
 const TAG_WORDS: [&str; 4] = ["down", "caido", "caida", "caiu"];
@@ -35,7 +37,7 @@ pub(super) fn read(text: &str) -> Option<(Region, f64)> {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         if let Some(flag) = token.flag {
-            flags.push(flag);
+            flags.extend(Some(flag).filter(|flag| is_known(*flag)));
             at += 1;
             continue;
         }
@@ -86,7 +88,8 @@ fn place_at(tokens: &[Token], at: usize, names: &mut Vec<Vec<Candidate>>) -> usi
 fn after_preposition(tokens: &[Token], at: usize, cue: Cue) -> Option<Name> {
     for next in at + 1..=at + 1 + MOST_FILLERS {
         let token = tokens.get(next).filter(|token| token.gap == Gap::Soft)?;
-        if let Some(name) = name_at(tokens, next).filter(|name| is_written_as_place(tokens, name, cue.before())) {
+        let name = name_at(tokens, next).filter(|name| is_written_as_place(tokens, name, cue.before()));
+        if let Some(name) = name.filter(|name| cue.before() || !name.also_person) {
             return (!goes_on(tokens, &name)).then_some(name);
         }
         let between = Cue::of(token);
@@ -97,16 +100,19 @@ fn after_preposition(tokens: &[Token], at: usize, cue: Cue) -> Option<Name> {
     None
 }
 
-/// Whether a name is written so that it means the place. Short names are acronyms and in capitals (`UK`, never `us`);
-/// in small letters only places that many know, and that are no words otherwise.
+/// Whether a name is written so that it means the place. Short names are in capitals (`UK`, never `us`); in small
+/// letters only places that many know, and that are no words otherwise.
 fn is_written_as_place(tokens: &[Token], name: &Name, small_too: bool) -> bool {
     let Some(words) = tokens.get(name.start..name.end) else { return false };
     let letters: usize = words.iter().map(|word| word.raw.chars().filter(|c| c.is_alphanumeric()).count()).sum();
     let latin = words.iter().any(|word| word.key.is_ascii());
-    if latin && letters <= 3 {
+    if latin && letters <= 2 {
         return words.iter().all(Token::is_upper);
     }
     let capitalised = words.first().is_some_and(Token::is_capitalised);
+    if latin && letters == 3 {
+        return capitalised;
+    }
     capitalised || small_too && name.large && !name.also_word
 }
 
@@ -145,8 +151,8 @@ fn follows_a_name(tokens: &[Token], at: usize) -> bool {
 /// A place with the ending that says `in`: `İstanbul'da`, `Türkiye'de`, `서울에서`.
 fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
     let token = tokens.get(at)?;
-    let korean = KOREAN_AFTER.iter().find_map(|ending| fold_strip(&token.key, ending));
-    if let Some(mut name) = korean.as_deref().and_then(name_of) {
+    let korean = KOREAN_AFTER.iter().find_map(|ending| token.key.strip_suffix(ending));
+    if let Some(mut name) = korean.and_then(name_of) {
         (name.start, name.end) = (at, at + 1);
         return Some(name);
     }
@@ -161,10 +167,6 @@ fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
     Some(name)
 }
 
-fn fold_strip(key: &str, ending: &str) -> Option<String> {
-    key.strip_suffix(ending).map(str::to_owned)
-}
-
 /// The place at the end of a hashtag that says that something is down: `tiktokdownuk`, `downinindia`.
 fn in_hashtag(tag: &str) -> Option<Name> {
     let place = TAG_WORDS.iter().find_map(|word| Some(tag.split_once(word)?.1))?;
@@ -174,14 +176,14 @@ fn in_hashtag(tag: &str) -> Option<Name> {
 
 /// A place in a run of a script without spaces, beside the word that says `in`.
 fn in_run(run: &str) -> Option<Name> {
-    let before = run.match_indices(JAPANESE_AFTER).find_map(|(at, _)| {
+    let before = run.match_indices(JAPANESE_AFTER).take(MOST_CUES).find_map(|(at, _)| {
         let head = run.get(..at)?;
         let starts = head.char_indices().rev().map(|(start, _)| start).take(8).skip(1);
         starts.filter_map(|start| head.get(start..).and_then(name_of)).last()
     });
     before.or_else(|| {
         let cues = SPACELESS_BEFORE.iter().flat_map(|cue| run.match_indices(cue));
-        cues.into_iter().find_map(|(at, cue)| {
+        cues.take(MOST_CUES).find_map(|(at, cue)| {
             let tail = run.get(at + cue.len()..)?;
             let ends = tail.char_indices().map(|(start, char)| start + char.len_utf8()).take(12).skip(1);
             ends.filter_map(|end| tail.get(..end).and_then(name_of)).last()

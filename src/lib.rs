@@ -7,3 +7,4 @@ pub mod minute;
 pub mod post;
 pub mod reading;
 pub mod region;
+pub mod source;

@@ -240,14 +240,14 @@ impl Pipeline {
         batch.expected = findings.expected;
         batch.closed_through = self.track.clock();
         batch.now = self.now;
-        let due = self.track.clock().is_some_and(|clock| {
-            self.snapshot_at.is_none_or(|before| clock - before >= SNAPSHOT_EVERY)
-        });
+        let due = self
+            .track
+            .clock()
+            .is_some_and(|clock| self.snapshot_at.is_none_or(|before| clock - before >= SNAPSHOT_EVERY));
         if due || last {
             self.snapshot_at = self.track.clock();
-            batch.snapshot = Some(
-                postcard::to_stdvec(&self.track).map_err(|error| StoreError::Corrupt(error.to_string()))?,
-            );
+            batch.snapshot =
+                Some(postcard::to_stdvec(&self.track).map_err(|error| StoreError::Corrupt(error.to_string()))?);
             batch.forget = self.now.map(|now| Forget {
                 keys_before: Minute::of(now - KEY_RETENTION),
                 unquoted_before: Minute::of(now - self.retention.unquoted),

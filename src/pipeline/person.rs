@@ -38,7 +38,8 @@ impl Persons {
 
     /// A text that is long enough to be known again, without its case, spaces and signs.
     pub fn print(&self, text: &str) -> Option<u64> {
-        let letters: String = text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let letters: String =
+            text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
         let long = letters.chars().nth(LONG_TEXT).is_some();
         long.then(|| self.hash(&[b"text", letters.as_bytes()]))
     }

@@ -43,7 +43,9 @@ impl ReplayError {
     pub fn hint(&self) -> &'static str {
         match self {
             ReplayError::Pipeline(error) => error.hint(),
-            ReplayError::Input(_) => "what was read before is kept; mend or replace the file and run the same command again",
+            ReplayError::Input(_) => {
+                "what was read before is kept; mend or replace the file and run the same command again"
+            }
             ReplayError::Rejects(_) => "check that the file given to `--rejects` can be written",
         }
     }

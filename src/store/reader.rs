@@ -180,8 +180,9 @@ impl Reader {
             Some(Tally::Echo) => Kind::Echo,
             _ => Kind::Report,
         };
-        let mut statement =
-            self.connection.prepare_cached("SELECT source, reference, text, lang, minute FROM quote WHERE post = ?1")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT source, reference, text, lang, minute FROM quote WHERE post = ?1")?;
         let row = statement.query_row([key.0], |row| {
             Ok(Quote {
                 source: row.get(0)?,

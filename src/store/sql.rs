@@ -56,7 +56,8 @@ fn mentions(
     let mut rows = statement.query(values)?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let text = |column: usize| row.get_ref(column)?.as_str().map_err(|error| StoreError::Corrupt(error.to_string()));
+        let text =
+            |column: usize| row.get_ref(column)?.as_str().map_err(|error| StoreError::Corrupt(error.to_string()));
         let at: i64 = row.get(2)?;
         let clock: i64 = row.get(0)?;
         let stage: Option<String> = row.get(9)?;

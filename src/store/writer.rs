@@ -359,13 +359,7 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
                 "INSERT OR REPLACE INTO incident (id, service, from_second, until_second, body)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?
-            .execute(params![
-                incident.id,
-                incident.service.as_str(),
-                incident.start.low.timestamp(),
-                until,
-                body
-            ])?;
+            .execute(params![incident.id, incident.service.as_str(), incident.start.low.timestamp(), until, body])?;
         for key in incident.evidence() {
             mark.execute([key.0])?;
         }

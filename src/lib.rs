@@ -5,6 +5,7 @@
 pub mod answer;
 pub mod clock;
 pub mod count;
+pub mod daemon;
 pub mod detect;
 pub mod incident;
 pub mod minute;

@@ -251,12 +251,24 @@ impl Said {
         } else {
             return None;
         };
-        let mut hits: Vec<Hit> = self.hits.into_iter().map(|(_, hit)| hit).filter(|hit| decides(hit.sense, kind)).collect();
+        let deciding = |sense| decides(sense, kind) && !is_part(sense);
+        let stated: BTreeSet<usize> =
+            self.hits.iter().filter(|(_, hit)| deciding(hit.sense)).map(|(clause, _)| *clause).collect();
+        let exact = self.hits.iter().any(|(_, hit)| matches!(hit.sense, Sense::Fails(_)));
+        // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
+        let heard = |clause: &usize, hit: &Hit| !is_part(hit.sense) || !exact && (tagged || stated.contains(clause));
+        let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));
+        let mut hits: Vec<Hit> = hits.map(|(_, hit)| hit).collect();
         if kind == Kind::Echo {
             hits.extend(echoes.iter().map(|hit| (*hit).clone()));
         }
         Some(Verdict { service, kind, mentions: self.mentions, hits })
     }
+}
+
+/// Whether a phrase only names a part.
+fn is_part(sense: Sense) -> bool {
+    matches!(sense, Sense::Part(_) | Sense::PartOf(..))
 }
 
 /// Whether a phrase belongs to the reasons for a reading of this kind.

@@ -116,7 +116,7 @@ impl Found<'_> {
         };
         let names = self.region_of_namesake().map_or_else(|| meanings(&self.names), |region| vec![region]);
         let nations = meanings(&self.nations);
-        if names.is_empty() {
+        if self.names.iter().all(Name::mostly_word) {
             return resolve(&nations);
         }
         if let Some(place) = resolve(&names) {
@@ -164,7 +164,7 @@ fn spaceless_name(tokens: &[Token], at: usize) -> Option<Name> {
     for (index, start) in bounds.iter().enumerate() {
         for end in bounds.iter().skip(index + 2).take(11).rev() {
             if let Some(found) = key.get(*start..*end).and_then(name_of) {
-                return Some(Name { start: at, end: at + 1, ..found });
+                return Some(found.spanning(at, at + 1));
             }
         }
     }

@@ -30,16 +30,38 @@ pub(super) struct Name {
     pub wide: bool,
     /// A country, a part, or a city that many know.
     pub large: bool,
-    /// Also a word of everyday language, in small letters: `turkey`.
-    pub also_word: bool,
-    /// Also a person's first name: `Jordan`.
-    pub also_person: bool,
+    /// What else the name is in everyday language: its row of data/places/ordinary.tsv.
+    ordinary: &'static str,
 }
 
 impl Name {
     /// A name that is neither a city nor a word of everyday language.
     pub fn new(start: usize, end: usize, candidates: Vec<Candidate>) -> Name {
-        Name { start, end, candidates, wide: true, large: true, also_word: false, also_person: false }
+        Name { start, end, candidates, wide: true, large: true, ordinary: "" }
+    }
+
+    /// The same name over other tokens.
+    pub fn spanning(self, start: usize, end: usize) -> Name {
+        Name { start, end, ..self }
+    }
+
+    /// Also a word, in small letters: `turkey`.
+    pub fn also_word(&self) -> bool {
+        self.is_also("lower") || self.mostly_word()
+    }
+
+    /// Also a person's first name: `Jordan`.
+    pub fn also_person(&self) -> bool {
+        self.is_also("given")
+    }
+
+    /// So much a word that it is a place only beside another name: `Orange`.
+    pub fn mostly_word(&self) -> bool {
+        self.is_also("always")
+    }
+
+    fn is_also(&self, class: &str) -> bool {
+        self.ordinary.split(' ').any(|own| own == class)
     }
 }
 
@@ -140,10 +162,8 @@ pub(super) fn name_at(tokens: &[Token], start: usize) -> Option<Name> {
 
 impl Meaning {
     fn into_name(self, start: usize, end: usize) -> Name {
-        let is = |class: &str| self.ordinary.split(' ').any(|own| own == class);
-        let (also_word, also_person) = (is("lower") || is("always"), is("given"));
-        let Meaning { candidates, wide, large, .. } = self;
-        Name { start, end, candidates, wide, large, also_word, also_person }
+        let Meaning { candidates, wide, large, ordinary } = self;
+        Name { start, end, candidates, wide, large, ordinary }
     }
 }
 
@@ -180,8 +200,12 @@ pub(super) fn code_at(tokens: &[Token], start: usize) -> Option<Name> {
     (!candidates.is_empty()).then(|| Name::new(start, start + 1, candidates))
 }
 
-/// Whether a capitalised word that is no place follows directly.
+/// Whether a capitalised word that is no place follows directly, so that the name may be a person's or a team's. A
+/// country's name seldom is.
 pub(super) fn goes_on(tokens: &[Token], name: &Name) -> bool {
+    if name.wide && !name.also_person() {
+        return false;
+    }
     let Some(next) = tokens.get(name.end).filter(|next| next.gap == Gap::Soft && next.flag.is_none()) else {
         return false;
     };

@@ -5,6 +5,8 @@ use super::math::{finite, gamma_quantile};
 use crate::minute::Minute;
 use serde::{Deserialize, Serialize};
 
+/// What is expected changes at each quarter of an hour, so that it need not be computed for every minute.
+pub const QUARTER: i64 = 15;
 /// Half-life of the level and of the noise around it, in minutes.
 const LEVEL_HALF_LIFE: f64 = 1440.0;
 /// What is left of a season's hour when it comes round after a week: a half-life of four weeks.
@@ -69,7 +71,7 @@ impl Baseline {
         }
     }
 
-    /// What a wholly heard minute is expected to bring. `parent` is the same source's baseline of the parent region: it
+    /// What a wholly heard minute is expected to bring, the same for each [`QUARTER`]. `parent` is the same source's baseline of the parent region: it
     /// lends its rhythm, and a part cannot exceed the whole.
     pub fn expected(&self, minute: Minute, parent: Option<&Baseline>) -> Expected {
         let own = self.alone(minute, parent.and_then(|parent| parent.season.as_deref()));
@@ -161,14 +163,14 @@ struct Season {
 }
 
 impl Season {
-    /// The factor at `minute`, linear between the middles of hours, and the higher of it and the hour's own: a rhythm
-    /// may also have edges.
+    /// The factor in the quarter of an hour around `minute`, linear between the middles of hours, and the higher of it
+    /// and the hour's own: a rhythm may also have edges.
     fn factor(&self, minute: Minute, lent: Option<&Season>) -> (f64, f64) {
         let at = |minute: Minute| {
             let hour = minute.hour_of_week();
             f64::from(self.hour(hour, lent.map_or(1.0, |lent| lent.hour(hour, 1.0))))
         };
-        let past = minute.0.rem_euclid(Minute::HOUR);
+        let past = minute.0.rem_euclid(Minute::HOUR) / QUARTER * QUARTER + QUARTER / 2;
         let (own, neighbour) = (at(minute), at(minute + if past < 30 { -Minute::HOUR } else { Minute::HOUR }));
         let share = ((past as f64 + 0.5) / 60.0 - 0.5).abs();
         let between = own * (1.0 - share) + neighbour * share;

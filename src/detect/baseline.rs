@@ -202,3 +202,32 @@ impl Season {
         self.running.1 += flat as f32;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_minute_is_that_of_the_half_life() {
+        assert!((MINUTE_MEMORY.powf(LEVEL_HALF_LIFE) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_child_without_a_season_takes_its_parents() {
+        let evening = |minute: Minute| minute.hour_of_week() % 24 == 20;
+        let (mut parent, mut child) = (Baseline::new(Minute(0)), Baseline::new(Minute(0)));
+        for minute in (0..3 * Minute::WEEK).map(Minute) {
+            parent.learn(minute, if evening(minute) { 4.0 } else { 1.0 }, 1.0, None);
+            // Twice a day, at hours that say nothing of the rhythm.
+            child.learn(minute, f64::from(u8::from(minute.0 % 720 == 0)), 1.0, Some(&parent));
+        }
+        assert!(child.season.is_none() && parent.season.is_some());
+        let ratio = |baseline: &Baseline, parent| {
+            let mean = |hour: i64| baseline.expected(Minute(3 * Minute::WEEK + hour * 60 + 30), parent).mean;
+            mean(20) / mean(12)
+        };
+        // An edge is rounded, since a rhythm is linear between the middles of hours.
+        assert!((3.2..4.1).contains(&ratio(&parent, None)));
+        assert!((ratio(&child, Some(&parent)) - ratio(&parent, None)).abs() < 1e-9);
+    }
+}

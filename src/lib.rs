@@ -9,3 +9,4 @@ pub mod minute;
 pub mod post;
 pub mod reading;
 pub mod region;
+pub mod report;

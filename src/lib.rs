@@ -4,6 +4,7 @@
 
 pub mod answer;
 pub mod clock;
+pub mod config;
 pub mod incident;
 pub mod minute;
 pub mod post;

@@ -11,3 +11,4 @@ pub mod post;
 pub mod reading;
 pub mod region;
 pub mod report;
+pub mod telemetry;

@@ -1,6 +1,6 @@
 //! The course of an incident as dated entries, each with what it rests on.
 
-use super::{Count, Entry, Reader, headline, limits, time, words};
+use super::{Audience, Count, Entry, headline, limits, time, words};
 use crate::answer::{IncidentFile, Quote};
 use crate::incident::{Incident, Phase, PhaseEntry, RegionalImpact};
 use crate::reading::Kind;
@@ -15,7 +15,7 @@ const TOGETHER: TimeDelta = TimeDelta::minutes(10);
 /// Posts that show no turn are quoted at most so many an hour, for what an hour was like.
 const QUOTES_AN_HOUR: usize = 2;
 
-pub(super) fn entries(file: &IncidentFile, reader: &Reader) -> Vec<Entry> {
+pub(super) fn entries(file: &IncidentFile, reader: &Audience) -> Vec<Entry> {
     let incident = &file.incident;
     let mut entries: Vec<Entry> = incident.phases.iter().map(|phase| turn(file, reader, phase)).collect();
     entries.push(detected(file, reader));
@@ -45,7 +45,7 @@ fn entry(at: DateTime<Utc>, kind: &'static str, text: String) -> Entry {
     Entry { at, kind, text, evidence: Vec::new(), counts: Vec::new(), quotes: Vec::new() }
 }
 
-fn turn(file: &IncidentFile, reader: &Reader, phase: &PhaseEntry) -> Entry {
+fn turn(file: &IncidentFile, reader: &Audience, phase: &PhaseEntry) -> Entry {
     let incident = &file.incident;
     let service = (reader.service)(&incident.service);
     let counts = match phase.phase {
@@ -102,7 +102,7 @@ fn told_count(count: &Count) -> String {
     )
 }
 
-fn detected(file: &IncidentFile, reader: &Reader) -> Entry {
+fn detected(file: &IncidentFile, reader: &Audience) -> Entry {
     let incident = &file.incident;
     let counts = count(file, incident.start.estimate, incident.detected_at);
     let service = (reader.service)(&incident.service);
@@ -129,7 +129,7 @@ fn peak(incident: &Incident) -> Entry {
 }
 
 /// Where it showed, in the order in which it did: countries and parts that began together are told together.
-fn regions(incident: &Incident, reader: &Reader) -> Vec<Entry> {
+fn regions(incident: &Incident, reader: &Audience) -> Vec<Entry> {
     let mut impacts: Vec<_> = incident.regions.iter().filter(|impact| impact.region != Region::WORLD).collect();
     impacts.sort_by_key(|impact| (impact.start.estimate, std::cmp::Reverse(impact.reports), impact.region));
     let mut groups: Vec<Vec<&RegionalImpact>> = Vec::new();
@@ -182,7 +182,7 @@ fn leading_symptoms(file: &IncidentFile) -> Vec<Entry> {
     entries
 }
 
-fn silences(file: &IncidentFile, reader: &Reader) -> Vec<Entry> {
+fn silences(file: &IncidentFile, reader: &Audience) -> Vec<Entry> {
     let told = |(from, until): (DateTime<Utc>, DateTime<Utc>)| {
         let until = time::both_clocks(until, reader.zone);
         entry(from, "silence", format!("Nobody listened well enough from here to {until}: what happened is not known."))
@@ -195,7 +195,7 @@ fn silences(file: &IncidentFile, reader: &Reader) -> Vec<Entry> {
 }
 
 /// Official words all, people's words a few an hour: those that no turn has quoted.
-fn other_posts(file: &IncidentFile, reader: &Reader, told: &BTreeSet<&str>) -> Vec<Entry> {
+fn other_posts(file: &IncidentFile, reader: &Audience, told: &BTreeSet<&str>) -> Vec<Entry> {
     let mut an_hour: BTreeMap<i64, usize> = BTreeMap::new();
     let mut entries = Vec::new();
     let mut quotes: Vec<&Quote> = file.quotes.iter().filter(|quote| !told.contains(quote.reference.as_str())).collect();
@@ -221,6 +221,6 @@ fn other_posts(file: &IncidentFile, reader: &Reader, told: &BTreeSet<&str>) -> V
     entries
 }
 
-fn from(quote: &Quote, reader: &Reader) -> String {
+fn from(quote: &Quote, reader: &Audience) -> String {
     if quote.region == Region::WORLD { String::new() } else { format!("in {} ", (reader.region)(quote.region)) }
 }

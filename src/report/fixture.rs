@@ -1,6 +1,6 @@
 //! A made-up incident for the tests of the formats. Its posts are synthetic.
 
-use super::Reader;
+use super::Audience;
 use crate::answer::{IncidentFile, Quote, SeriesPoint, SymptomHour};
 use crate::incident::{
     Correction, Incident, Interval, Peak, Phase, PhaseEntry, RegionalImpact, Related, Relation, State, SurfaceShare,
@@ -180,6 +180,6 @@ pub fn service(_: &ServiceId) -> String {
     "Examplegram".to_owned()
 }
 
-pub fn reader(zone: Tz) -> Reader<'static> {
-    Reader { service: &service, region: &name, zone }
+pub fn reader(zone: Tz) -> Audience<'static> {
+    Audience { service: &service, region: &name, zone }
 }

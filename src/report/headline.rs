@@ -1,6 +1,6 @@
 //! The first lines: what happened, how sure, since when, until when.
 
-use super::{Fact, Reader, time, words};
+use super::{Audience, Fact, time, words};
 use crate::answer::IncidentFile;
 use crate::incident::{Incident, Interval, State};
 use chrono::TimeDelta;
@@ -10,7 +10,7 @@ const MOST: f64 = 2.0 / 3.0;
 /// … but no more than this.
 const NAMED_COUNTRIES: usize = 3;
 
-pub(super) fn headline(file: &IncidentFile, reader: &Reader) -> String {
+pub(super) fn headline(file: &IncidentFile, reader: &Audience) -> String {
     let incident = &file.incident;
     let service = (reader.service)(&incident.service);
     if incident.retracted_at.is_some() {
@@ -44,7 +44,7 @@ fn doubt(confidence: f64, verb: &str, state: &str) -> String {
 }
 
 /// `mostly in the United States and the United Kingdom`, or nothing where no country stands out.
-fn whereabouts(incident: &Incident, reader: &Reader) -> String {
+fn whereabouts(incident: &Incident, reader: &Audience) -> String {
     let mut countries: Vec<_> =
         incident.regions.iter().filter(|impact| impact.region.is_country() && impact.reports > 0).collect();
     countries.sort_by_key(|impact| (std::cmp::Reverse(impact.reports), impact.region));
@@ -66,7 +66,7 @@ fn whereabouts(incident: &Incident, reader: &Reader) -> String {
     }
 }
 
-pub(super) fn facts(file: &IncidentFile, reader: &Reader) -> Vec<Fact> {
+pub(super) fn facts(file: &IncidentFile, reader: &Audience) -> Vec<Fact> {
     let incident = &file.incident;
     let mut facts = vec![
         Fact { label: "State", text: state(file, reader) },
@@ -88,7 +88,7 @@ pub(super) fn facts(file: &IncidentFile, reader: &Reader) -> Vec<Fact> {
     facts
 }
 
-fn state(file: &IncidentFile, reader: &Reader) -> String {
+fn state(file: &IncidentFile, reader: &Audience) -> String {
     let incident = &file.incident;
     if let Some(at) = incident.retracted_at {
         return format!("retracted on {}: this was no outage", time::moment(at, reader.zone));
@@ -101,7 +101,7 @@ fn state(file: &IncidentFile, reader: &Reader) -> String {
     }
 }
 
-fn moment_between(interval: &Interval, reader: &Reader) -> String {
+fn moment_between(interval: &Interval, reader: &Audience) -> String {
     let moment = time::moment(interval.estimate, reader.zone);
     if interval.low == interval.high {
         return moment;
@@ -109,7 +109,7 @@ fn moment_between(interval: &Interval, reader: &Reader) -> String {
     format!("{moment}; with 90% probability between {}", time::bounds(interval, reader.zone))
 }
 
-fn how_sure(incident: &Incident, reader: &Reader) -> String {
+fn how_sure(incident: &Incident, reader: &Audience) -> String {
     let peak = &incident.peak;
     format!(
         "{} that this is a real outage: {} by {}; in the busiest minute, {}, {} where {} is usual",
@@ -128,7 +128,7 @@ pub(super) fn delay(incident: &Incident) -> String {
     format!("{} {} it began", time::duration(delay), if delay < TimeDelta::zero() { "before" } else { "after" })
 }
 
-fn company(incident: &Incident, reader: &Reader) -> String {
+fn company(incident: &Incident, reader: &Audience) -> String {
     match incident.acknowledged_at {
         None => "has said nothing that was heard".to_owned(),
         Some(at) => format!("owned up to it at {}: {}", time::both_clocks(at, reader.zone), lead_time(incident, at)),

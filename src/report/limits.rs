@@ -1,6 +1,6 @@
 //! How it was worked out, what it hangs together with, and what is not known.
 
-use super::{Reader, time, words};
+use super::{Audience, time, words};
 use crate::answer::{IncidentFile, SeriesPoint};
 use crate::incident::{Incident, Relation};
 use chrono::{DateTime, Utc};
@@ -41,7 +41,7 @@ pub(super) fn method(file: &IncidentFile) -> Vec<String> {
     lines
 }
 
-pub(super) fn unknown(file: &IncidentFile, reader: &Reader) -> Vec<String> {
+pub(super) fn unknown(file: &IncidentFile, reader: &Audience) -> Vec<String> {
     let incident = &file.incident;
     let mut lines = vec![
         "This is a signal, not proof: it says what people wrote in public, not what broke or why.".to_owned(),

@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 
 /// What the reader reads: names for ids, and their own zone.
 #[derive(Clone, Copy)]
-pub struct Reader<'a> {
+pub struct Audience<'a> {
     pub service: &'a dyn Fn(&ServiceId) -> String,
     pub region: &'a dyn Fn(Region) -> String,
     pub zone: Tz,
@@ -118,7 +118,7 @@ pub struct Count {
 }
 
 impl Timeline {
-    pub fn new(file: &IncidentFile, reader: &Reader) -> Timeline {
+    pub fn new(file: &IncidentFile, reader: &Audience) -> Timeline {
         let incident = &file.incident;
         Timeline {
             incident: incident.clone(),
@@ -185,7 +185,7 @@ fn phase_name(phase: Phase) -> &'static str {
 }
 
 /// The world first, then the countries with most reports, each followed by its parts.
-fn places(incident: &Incident, reader: &Reader) -> Vec<PlaceRow> {
+fn places(incident: &Incident, reader: &Audience) -> Vec<PlaceRow> {
     let country = |region: Region| region.path().find(|region| region.is_country());
     let reports_of = |region: Option<Region>| {
         let impact = incident.regions.iter().find(|impact| Some(impact.region) == region);

@@ -111,17 +111,11 @@ pub struct CountRow {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SourceAnswer {
     pub source: String,
-    /// `ok`, `backfilling`, `silent`, `degraded`, `stopped`, or `replayed`.
-    pub state: String,
-    pub last_success: Option<DateTime<Utc>>,
-    /// Seconds between the newest post's writing and its reading.
-    pub lag_seconds: Option<f64>,
+    #[serde(flatten)]
+    pub health: crate::source::Health,
     pub cursor: Option<String>,
-    /// Requests that the source's rate budget still allows now.
-    pub budget_left: Option<u64>,
+    /// Posts read from it, whatever they are about.
     pub posts: u64,
-    pub errors: u64,
-    pub last_error: Option<String>,
     pub gaps: Vec<GapAnswer>,
 }
 

@@ -1,14 +1,20 @@
 //! Turns public posts about services that fail into dated, evidenced incidents.
 //!
-//! Data flows one way: source → post → reading → count → detect → incident → report.
+//! Data flows one way: source → post → reading → count → track (detect → incident) → store → report.
 
 pub mod answer;
 pub mod clock;
 pub mod config;
+pub mod count;
+pub mod detect;
 pub mod incident;
 pub mod minute;
+pub mod pipeline;
 pub mod post;
 pub mod reading;
 pub mod region;
 pub mod report;
+pub mod source;
+pub mod store;
 pub mod telemetry;
+pub mod track;

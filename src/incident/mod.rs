@@ -5,9 +5,12 @@ use crate::region::Region;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
-pub mod interval;
+pub mod course;
+mod evidence;
+mod summary;
+pub mod view;
 
-pub use interval::Interval;
+pub use crate::detect::Interval;
 
 words! {
     /// How far an incident has come.
@@ -64,6 +67,42 @@ pub struct Incident<E = String> {
     pub corrections: Vec<Correction>,
     /// When it was found to be no outage.
     pub retracted_at: Option<DateTime<Utc>>,
+}
+
+impl<E> Incident<E> {
+    /// The posts that it names.
+    pub fn evidence(&self) -> impl Iterator<Item = &E> {
+        self.phases.iter().flat_map(|phase| &phase.evidence)
+    }
+
+    /// The same incident with its evidence given in another way; evidence that gives nothing is left out.
+    pub fn map_evidence<F>(self, give: impl Fn(&E) -> Option<F>) -> Incident<F> {
+        let phases = self.phases.iter().map(|entry| PhaseEntry {
+            phase: entry.phase,
+            at: entry.at,
+            evidence: entry.evidence.iter().filter_map(&give).collect(),
+        });
+        Incident {
+            phases: phases.collect(),
+            id: self.id,
+            service: self.service,
+            state: self.state,
+            start: self.start,
+            detected_at: self.detected_at,
+            acknowledged_at: self.acknowledged_at,
+            end: self.end,
+            peak: self.peak,
+            reports: self.reports,
+            authors: self.authors,
+            confidence: self.confidence,
+            regions: self.regions,
+            symptoms: self.symptoms,
+            surfaces: self.surfaces,
+            related: self.related,
+            corrections: self.corrections,
+            retracted_at: self.retracted_at,
+        }
+    }
 }
 
 /// The busiest minute: distinct authors seen against those expected.

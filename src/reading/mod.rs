@@ -1,5 +1,7 @@
 //! Post in, reading out: which service, report or recovery or echo, which symptom, which region, and why.
 
+pub mod place;
+
 use crate::region::Region;
 use serde::{Deserialize, Serialize};
 use std::fmt;

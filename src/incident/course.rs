@@ -1,0 +1,363 @@
+//! The course of one incident: opened by an alarm, followed minute by minute, resolved, or taken up again.
+
+use super::evidence::{quotable_between, soonest};
+use super::summary;
+use super::view::View;
+use super::{Correction, Incident, Interval, Peak, Phase, PhaseEntry, State};
+use crate::count::{KeyHash, Tally};
+use crate::detect::focus::Focus;
+use crate::detect::{Expected, Sample, Score, calibrate, interval};
+use crate::minute::Minute;
+use crate::reading::Stage;
+use crate::region::Region;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Minutes before the alarm that the start is looked for in.
+const LOOK_BACK: i64 = 3 * Minute::HOUR;
+/// Minutes after the alarm in which the start is estimated anew as posts arrive.
+const START_REVISED: i64 = Minute::HOUR;
+/// The probability of being over above which it is said to be recovering, and resolved if it stays so.
+const PROBABLY_OVER: f64 = 0.8;
+const SURELY_OVER: f64 = 0.95;
+/// Minutes of it that make it resolved.
+const CALM_BEFORE_RESOLVED: i64 = 20;
+/// Minutes in which the regions are looked at each minute, and after them each so many.
+const REGIONS_SETTLE: i64 = 15;
+const REGIONS_EVERY: i64 = 5;
+/// The share of the reports before the end that may go on as talk.
+const REMAINING_TALK: f64 = 0.15;
+/// Minutes in which reports anew are the same incident, not another.
+const RELAPSE_WITHIN: i64 = 2 * Minute::HOUR;
+/// Nats by which 'it works again' must outweigh its share among reports, and minutes after which, if the outage goes
+/// on, it was a part of it that recovered.
+const SURGE: f64 = 8.0;
+const SURGE_JUDGED_AFTER: i64 = 15;
+/// The share of reports that sound like a recovery while nothing has recovered.
+const STRAY_RECOVERIES: f64 = 0.1;
+/// Nats by which reports must outweigh the level to which they had fallen, to be a relapse.
+const RELAPSE: f64 = 15.0;
+/// Minutes over which the level to fall back from is taken.
+const TROUGH: i64 = 30;
+
+/// An incident and what is needed to carry it on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    incident: Incident<KeyHash>,
+    /// The minute that opened it, and the region that raised the alarm.
+    opened: Minute,
+    primary: Region,
+    /// Since when it has surely been over.
+    calm_since: Option<Minute>,
+    resolved: Option<Minute>,
+    /// The recovery posts not yet explained by a phase.
+    surge: Surge,
+}
+
+/// What became of an incident at the close of a minute.
+pub enum Verdict {
+    /// There is none.
+    Nothing,
+    /// It is followed on; `said` when it changed for those who read it.
+    Open { course: Box<Course>, said: bool },
+}
+
+/// People saying that it works again, beyond the few who always do.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Surge {
+    /// The first minute that counts: those before it are explained.
+    from: Option<Minute>,
+}
+
+impl Course {
+    /// Opens an incident when an alarm was raised.
+    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Score>) -> Verdict {
+        // The world tells most; a region speaks for itself where the world has seen nothing.
+        let loudest = alarms.iter().max_by(|a, b| a.1.llr.total_cmp(&b.1.llr));
+        let Some((region, score)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
+        let from = view.minute - score.since + 1;
+        let samples = view.samples(*region, from - LOOK_BACK, view.minute);
+        let start = interval::start(&samples, view.minute).unwrap_or_else(|| at_minute(from));
+        let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
+        let incident = Incident {
+            id: format!("{}-{}", view.service, start.estimate.format("%Y%m%dT%H%MZ")),
+            service: view.service.clone(),
+            state: State::Ongoing,
+            start,
+            detected_at: view.said_at,
+            acknowledged_at: None,
+            end: None,
+            peak,
+            reports: 0,
+            authors: 0,
+            confidence: calibrate::confidence(score),
+            regions: Vec::new(),
+            symptoms: Vec::new(),
+            surfaces: Vec::new(),
+            phases: Vec::new(),
+            related: Vec::new(),
+            corrections: Vec::new(),
+            retracted_at: None,
+        };
+        let course = Course {
+            incident,
+            opened: view.minute,
+            primary: *region,
+            calm_since: None,
+            resolved: None,
+            surge: Surge::default(),
+        };
+        course.follow(view, alarms)
+    }
+
+    /// Carries the incident on by one minute.
+    pub fn follow(mut self, view: &View<'_>, alarms: &BTreeMap<Region, Score>) -> Verdict {
+        let before = self.incident.clone();
+        if let Some(resolved) = self.resolved {
+            if view.minute - resolved > RELAPSE_WITHIN {
+                return Course::open(view, alarms);
+            }
+            self.take_up_again(view, alarms);
+        } else {
+            self.date_start(view);
+            self.hear_officials(view);
+            self.weigh_recovery(view);
+        }
+        self.hear_resolution(view);
+        if self.resolved.is_none_or(|resolved| view.minute - resolved <= CALM_BEFORE_RESOLVED) {
+            summary::update(&mut self.incident, view);
+            let turned = self.incident.state != before.state || self.incident.regions.is_empty();
+            if turned || view.minute - self.opened <= REGIONS_SETTLE || view.minute.0 % REGIONS_EVERY == 0 {
+                summary::update_regions(&mut self.incident, view);
+            }
+        }
+        self.name_onset(view);
+        let said = self.incident != before || view.minute == self.opened;
+        Verdict::Open { course: Box::new(self), said }
+    }
+
+    pub fn id(&self) -> &str {
+        &self.incident.id
+    }
+
+    pub fn incident(&self) -> &Incident<KeyHash> {
+        &self.incident
+    }
+
+    /// Whether a spike that lasts until `until` is part of the incident.
+    pub fn covers(&self, until: Minute) -> bool {
+        until.start() >= self.incident.start.low
+    }
+
+    /// The first minute that may still be looked at.
+    pub fn looks_back_to(&self) -> Minute {
+        Minute::of(self.incident.start.low)
+    }
+
+    /// Whether a minute must not be learnt from, since it belongs to the outage. After `new_normal` minutes it may.
+    pub fn freezes(&self, minute: Minute, now: Minute, new_normal: i64) -> bool {
+        let until = self.resolved.map_or(now, |resolved| resolved + Minute::HOUR);
+        minute >= self.looks_back_to() && minute <= until && now - self.opened < new_normal
+    }
+
+    /// Gives the incident the time at which it was said, where that is stored.
+    pub fn restore_said(&mut self, said: &BTreeMap<String, DateTime<Utc>>) {
+        if let Some(at) = said.get(&self.incident.id) {
+            self.incident.detected_at = *at;
+        }
+    }
+
+    fn date_start(&mut self, view: &View<'_>) {
+        if view.minute - self.opened > START_REVISED {
+            return;
+        }
+        let from = self.looks_back_to().min(self.opened) - LOOK_BACK;
+        let samples = view.samples(self.primary, from, view.minute);
+        let Some(start) = interval::start(&samples, self.opened) else { return };
+        let said = self.incident.start;
+        if start.estimate < said.low || start.estimate > said.high {
+            self.correct(view, "start", said.estimate, start.estimate, "more posts have arrived");
+        }
+        self.incident.start = start;
+    }
+
+    fn correct(&mut self, view: &View<'_>, what: &str, from: DateTime<Utc>, to: DateTime<Utc>, why: &str) {
+        self.incident.corrections.push(Correction {
+            at: view.said_at,
+            what: what.to_owned(),
+            from: time_text(from),
+            to: time_text(to),
+            why: why.to_owned(),
+        });
+    }
+
+    /// The service's own words that it has a problem.
+    fn hear_officials(&mut self, view: &View<'_>) {
+        if self.incident.acknowledged_at.is_some() {
+            return;
+        }
+        let from = self.looks_back_to() - Minute::HOUR;
+        let words = view.mentions(Tally::Official, from, view.minute);
+        let acknowledged = words.filter(|mention| mention.stage == Some(Stage::Acknowledged)).min_by_key(|m| m.order());
+        if let Some(mention) = acknowledged {
+            self.incident.acknowledged_at = Some(mention.at);
+            let entry = PhaseEntry { phase: Phase::Acknowledged, at: mention.at, evidence: vec![mention.key] };
+            self.enter(entry);
+        }
+    }
+
+    /// The service's own words that the problem is solved. They may come long after people have said so.
+    fn hear_resolution(&mut self, view: &View<'_>) {
+        let Some(at) = self.official_end(view) else { return };
+        let told = self.incident.phases.iter().position(|entry| entry.phase == Phase::Resolved);
+        let words = view.mentions(Tally::Official, Minute::of(at), view.minute);
+        let evidence: Vec<KeyHash> =
+            words.filter(|m| m.stage == Some(Stage::Resolved)).take(1).map(|mention| mention.key).collect();
+        match told.and_then(|index| self.incident.phases.get_mut(index)) {
+            Some(entry) if entry.evidence.is_empty() && self.resolved.is_some() => {
+                (entry.at, entry.evidence) = (at, evidence);
+            }
+            _ => {}
+        }
+    }
+
+    fn official_end(&self, view: &View<'_>) -> Option<DateTime<Utc>> {
+        let from = Minute::of(self.incident.start.estimate);
+        let words = view.mentions(Tally::Official, from, view.minute);
+        words.filter(|mention| mention.stage == Some(Stage::Resolved)).map(|mention| mention.at).max()
+    }
+
+    /// Whether it is over, or partly, by the reports, the recovery posts and the service's words.
+    fn weigh_recovery(&mut self, view: &View<'_>) {
+        let start = self.incident.start.estimate;
+        let samples = view.samples(self.primary, Minute::of(start), view.minute);
+        let Some(end) = interval::end(&samples, start, self.official_end(view)) else { return };
+        let surge = self.surge(view);
+        if let Some(surge) = surge
+            && end.over < 0.5
+            && view.minute - surge >= SURGE_JUDGED_AFTER
+        {
+            self.enter(PhaseEntry {
+                phase: Phase::PartialRecovery,
+                at: surge.start(),
+                evidence: soonest(view, Tally::Recovery, surge, view.minute),
+            });
+            self.incident.state = State::Recovering;
+            self.surge.from = Some(view.minute + 1);
+        }
+        if end.over >= PROBABLY_OVER {
+            self.incident.state = State::Recovering;
+            self.incident.end = Some(end.interval);
+        } else {
+            self.incident.end = None;
+            let partly = self.incident.phases.iter().any(|entry| entry.phase == Phase::PartialRecovery);
+            if !partly {
+                self.incident.state = State::Ongoing;
+            }
+        }
+        if end.over < SURELY_OVER || !has_calmed(&samples, Minute::of(end.interval.estimate)) {
+            self.calm_since = None;
+            return;
+        }
+        let calm_since = *self.calm_since.get_or_insert(view.minute);
+        if view.minute - calm_since >= CALM_BEFORE_RESOLVED {
+            self.resolve(view, end.interval);
+        }
+    }
+
+    fn resolve(&mut self, view: &View<'_>, end: Interval) {
+        self.incident.state = State::Resolved;
+        self.incident.end = Some(end);
+        self.resolved = Some(view.minute);
+        let around = Minute::of(end.low);
+        let evidence = quotable_between(view, Tally::Recovery, around, view.minute);
+        self.enter(PhaseEntry { phase: Phase::Recovery, at: end.estimate, evidence });
+        let resolved = PhaseEntry { phase: Phase::Resolved, at: view.minute.close(), evidence: Vec::new() };
+        self.enter(resolved);
+    }
+
+    /// When people began to say that it works again, if that is not explained by a phase yet.
+    fn surge(&self, view: &View<'_>) -> Option<Minute> {
+        let from = self.surge.from.unwrap_or(self.opened).max(Minute::of(self.incident.start.high));
+        let mut focus = Focus::default();
+        let mut score = Score::default();
+        for sample in view.samples(self.primary, from, view.minute) {
+            let stray = 0.02 + STRAY_RECOVERIES * sample.reports;
+            score = focus.step(sample.recoveries, Expected { mean: stray, upper: stray, dispersion: 1.0 });
+        }
+        (score.llr >= SURGE).then(|| view.minute - score.since + 1)
+    }
+
+    /// After it was resolved: reports anew are a relapse of the same incident.
+    fn take_up_again(&mut self, view: &View<'_>, alarms: &BTreeMap<Region, Score>) {
+        let Some(resolved) = self.resolved else { return };
+        let Some(score) = alarms.get(&self.primary) else { return };
+        let before = view.samples(self.primary, resolved - TROUGH, resolved);
+        let trough = before.iter().map(|sample| sample.reports).sum::<f64>() / TROUGH as f64;
+        let mut focus = Focus::default();
+        let mut again = Score::default();
+        for sample in view.samples(self.primary, resolved + 1, view.minute) {
+            let upper = 1.5 * trough.max(sample.expected) + 0.1;
+            again = focus.step(sample.reports, Expected { mean: trough, upper, dispersion: 1.0 });
+        }
+        if again.llr < RELAPSE || score.llr < RELAPSE {
+            return;
+        }
+        let from = view.minute - again.since + 1;
+        if let Some(end) = self.incident.end {
+            self.correct(view, "end", end.estimate, from.start(), "people report it again");
+        }
+        self.incident.phases.retain(|entry| entry.phase != Phase::Resolved);
+        self.enter(PhaseEntry {
+            phase: Phase::Relapse,
+            at: from.start(),
+            evidence: soonest(view, Tally::Report, from, view.minute),
+        });
+        self.incident.state = State::Ongoing;
+        self.incident.end = None;
+        self.resolved = None;
+        self.calm_since = None;
+        self.surge.from = Some(view.minute + 1);
+    }
+
+    fn name_onset(&mut self, view: &View<'_>) {
+        if view.minute - self.opened > START_REVISED {
+            return;
+        }
+        let start = self.incident.start;
+        self.incident.phases.retain(|entry| entry.phase != Phase::Onset);
+        self.enter(PhaseEntry {
+            phase: Phase::Onset,
+            at: start.estimate,
+            evidence: soonest(view, Tally::Report, Minute::of(start.low), view.minute),
+        });
+    }
+
+    fn enter(&mut self, entry: PhaseEntry<KeyHash>) {
+        let phases = &mut self.incident.phases;
+        let place = phases.partition_point(|other| (other.at, other.phase) <= (entry.at, entry.phase));
+        phases.insert(place, entry);
+    }
+}
+
+/// Whether so few people still report that it is the talk after an outage, not a part of it that goes on.
+fn has_calmed(samples: &[Sample], end: Minute) -> bool {
+    let mean = |samples: &[Sample], value: fn(&Sample) -> f64| {
+        samples.iter().map(value).sum::<f64>() / samples.len().max(1) as f64
+    };
+    let recent = &samples[samples.len().saturating_sub(CALM_BEFORE_RESOLVED as usize)..];
+    let until_end = samples.partition_point(|sample| sample.minute <= end);
+    let failing = &samples[until_end.saturating_sub(TROUGH as usize)..until_end];
+    let everyday = 2.5 * mean(recent, |sample| sample.expected) + 0.1;
+    let remains = REMAINING_TALK * mean(failing, |sample| sample.reports);
+    mean(recent, |sample| sample.exposure) > 0.5 && mean(recent, |sample| sample.reports) <= everyday.max(remains)
+}
+
+fn at_minute(minute: Minute) -> Interval {
+    Interval { low: minute.start() - TimeDelta::minutes(15), estimate: minute.start(), high: minute.close() }
+}
+
+fn time_text(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}

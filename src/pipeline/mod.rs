@@ -1,0 +1,293 @@
+//! The one place that knows every stage: post → reading → count → track → store. `run` and `replay` both drive it.
+
+pub mod input;
+mod person;
+pub mod replay;
+
+use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
+use crate::minute::Minute;
+use crate::post::{KEY_RETENTION, Post, PostKey};
+use crate::reading::place::COUNTED_CONFIDENCE;
+use crate::reading::{Kind, Reader, Reading};
+use crate::region::Region;
+use crate::store::writer::{Forget, NewQuote, Resume, SourceState};
+use crate::store::{Append, Stamp, StoreError, Writer};
+use crate::track::{Findings, Settings, Track};
+use chrono::{DateTime, TimeDelta, Utc};
+use person::Persons;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Minutes of the data's time after which the state is stored anew, and what is old is forgotten.
+const SNAPSHOT_EVERY: i64 = 6 * Minute::HOUR;
+
+/// How long what was written stays in clear, by the data's clock.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retention {
+    /// For posts that nothing quotes.
+    pub unquoted: TimeDelta,
+    /// For the evidence of incidents.
+    pub quoted: TimeDelta,
+}
+
+/// Why the pipeline stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("cannot use the key for authors' names at {path}: {source}")]
+    Key { path: std::path::PathBuf, source: std::io::Error },
+}
+
+impl PipelineError {
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            PipelineError::Store(error) => error.hint(),
+            PipelineError::Key { .. } => "check that the file beside the database is readable and 32 bytes long",
+        }
+    }
+}
+
+/// What became of a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Offered {
+    /// It is about no outage.
+    Nothing,
+    Counted,
+    SeenBefore,
+    /// Older than the keys of posts are kept: it could have been counted before.
+    TooLate,
+}
+
+/// The whole line from posts to the database.
+pub struct Pipeline {
+    reader: Reader,
+    persons: Persons,
+    track: Track,
+    writer: Writer,
+    settings: Settings,
+    retention: Retention,
+    seen: BTreeMap<KeyHash, Minute>,
+    /// Posts that were taken back, perhaps before they were read.
+    deleted: BTreeSet<KeyHash>,
+    now: Option<DateTime<Utc>>,
+    snapshot_at: Option<Minute>,
+    pending: Append,
+    findings: Findings,
+}
+
+impl Pipeline {
+    /// Opens the database and goes on where it stands. Gives the stored cursors of the sources beside.
+    pub fn open(
+        database: &Path,
+        stamp: Stamp,
+        reader: Reader,
+        settings: Settings,
+        retention: Retention,
+    ) -> Result<(Pipeline, BTreeMap<String, String>), PipelineError> {
+        let writer = Writer::open(database, stamp)?;
+        let persons = Persons::beside(database)?;
+        let resume = writer.resume()?;
+        let track = rebuild(&resume, stamp, &settings)?;
+        let pipeline = Pipeline {
+            reader,
+            persons,
+            snapshot_at: track.clock(),
+            track,
+            writer,
+            settings,
+            retention,
+            seen: resume.seen,
+            deleted: resume.deleted,
+            now: resume.now,
+            pending: Append::default(),
+            findings: Findings::default(),
+        };
+        Ok((pipeline, resume.cursors))
+    }
+
+    /// The last closed minute.
+    pub fn clock(&self) -> Option<Minute> {
+        self.track.clock()
+    }
+
+    /// The database's now.
+    pub fn now(&self) -> Option<DateTime<Utc>> {
+        self.now
+    }
+
+    /// Moves the database's now on; it never goes back.
+    pub fn advance(&mut self, now: DateTime<Utc>) {
+        self.now = Some(self.now.map_or(now, |before| before.max(now)));
+    }
+
+    /// Reads a post and counts what it says.
+    pub fn offer(&mut self, post: &Post) -> Offered {
+        let at = post.written_at();
+        if self.now.is_some_and(|now| at < now - KEY_RETENTION) {
+            return Offered::TooLate;
+        }
+        let reading = self.reader.read(post);
+        if reading.readings.is_empty() {
+            return Offered::Nothing;
+        }
+        let key = KeyHash::of(&post.key());
+        if self.seen.insert(key, Minute::of(at)).is_some() {
+            return Offered::SeenBefore;
+        }
+        let place = reading.region.filter(|place| place.confidence >= COUNTED_CONFIDENCE);
+        let region = place.map_or(Region::WORLD, |place| place.code);
+        for reading in &reading.readings {
+            let mention = self.mention(post, key, reading, region);
+            self.track.add(&mention);
+            self.pending.mentions.push((self.track.clock(), mention));
+        }
+        let telling = reading.readings.iter().any(|reading| reading.kind != Kind::Echo);
+        if telling && is_quotable(post) && !self.deleted.contains(&key) {
+            self.pending.quotes.push(NewQuote {
+                key,
+                at,
+                source: post.source.clone(),
+                reference: post.url.clone().unwrap_or_else(|| post.id.clone()),
+                text: post.read_text().to_owned(),
+                lang: post.lang.clone(),
+            });
+        }
+        Offered::Counted
+    }
+
+    fn mention(&self, post: &Post, key: KeyHash, reading: &Reading, region: Region) -> Mention {
+        let tally = match reading.kind {
+            Kind::Official => Tally::Official,
+            _ if post.bot => Tally::Bot,
+            _ if post.repost_of.is_some() => Tally::Repost,
+            kind => kind.into(),
+        };
+        let author = self.persons.author(&post.source, &post.author);
+        Mention {
+            key,
+            // To the millisecond, as it is stored.
+            at: DateTime::from_timestamp_millis(post.written_at().timestamp_millis()).unwrap_or_default(),
+            service: reading.service.clone(),
+            source: post.source.clone(),
+            region,
+            tally,
+            symptoms: reading.symptoms.clone(),
+            surfaces: reading.surfaces.clone(),
+            stage: reading.stage,
+            author,
+            print: self.persons.print(post.read_text()).unwrap_or(author),
+            quotable: is_quotable(post),
+        }
+    }
+
+    /// Takes a post back: its words go, its count stays.
+    pub fn delete(&mut self, key: &PostKey) {
+        let key = KeyHash::of(key);
+        if let Some(minute) = self.seen.get(&key) {
+            self.pending.deleted.push((key, *minute));
+            self.pending.quotes.retain(|quote| quote.key != key);
+        }
+        self.deleted.insert(key);
+    }
+
+    /// Takes a span of listening or of loss.
+    pub fn listen(&mut self, span: ListeningSpan) {
+        self.track.listen(&span);
+        self.pending.listening.push(span);
+    }
+
+    /// The first post of a replayed network: it counts as heard from here on, as far as is known.
+    pub fn hear_from(&mut self, network: &str, from: DateTime<Utc>) {
+        self.track.listen(&ListeningSpan {
+            network: network.to_owned(),
+            instance: network.to_owned(),
+            heard: true,
+            from: from.timestamp(),
+            until: OPEN_END,
+            why: None,
+        });
+    }
+
+    /// Takes note of how far a replayed network was heard.
+    pub fn heard_until(&mut self, span: ListeningSpan) {
+        self.pending.listening.push(span);
+    }
+
+    /// Closes every minute up to and with `through`.
+    pub fn close_through(&mut self, through: Minute, said_at: Option<DateTime<Utc>>) {
+        let findings = self.track.close_through(through, said_at, &self.settings);
+        self.findings.incidents.extend(findings.incidents);
+        self.findings.spikes.extend(findings.spikes);
+        self.findings.expected.extend(findings.expected);
+    }
+
+    /// How many mentions wait for a commit.
+    pub fn waiting(&self) -> usize {
+        self.pending.mentions.len()
+    }
+
+    /// Commits what is waiting, with where the sources stand. `last` stores the state too, so that the next start is
+    /// quick. Gives the ids of the incidents that have changed.
+    pub fn commit(&mut self, sources: Vec<SourceState>, last: bool) -> Result<Vec<String>, PipelineError> {
+        let mut batch = std::mem::take(&mut self.pending);
+        let findings = std::mem::take(&mut self.findings);
+        let changed = findings.incidents.keys().cloned().collect();
+        batch.sources = sources;
+        batch.incidents = findings.incidents.into_values().collect();
+        batch.spikes = findings.spikes;
+        batch.expected = findings.expected;
+        batch.closed_through = self.track.clock();
+        batch.now = self.now;
+        let due = self
+            .track
+            .clock()
+            .is_some_and(|clock| self.snapshot_at.is_none_or(|before| clock - before >= SNAPSHOT_EVERY));
+        if due || last {
+            self.snapshot_at = self.track.clock();
+            batch.snapshot =
+                Some(postcard::to_stdvec(&self.track).map_err(|error| StoreError::Corrupt(error.to_string()))?);
+            batch.forget = self.now.map(|now| Forget {
+                keys_before: Minute::of(now - KEY_RETENTION),
+                unquoted_before: Minute::of(now - self.retention.unquoted),
+                quoted_before: Minute::of(now - self.retention.quoted),
+            });
+            if let Some(forget) = batch.forget {
+                self.seen.retain(|_, minute| *minute >= forget.keys_before);
+            }
+        }
+        self.writer.append(&batch)?;
+        Ok(changed)
+    }
+}
+
+fn is_quotable(post: &Post) -> bool {
+    !post.noindex && !post.bot && post.repost_of.is_none()
+}
+
+/// The state as it was when the last batch was committed: the stored state, and the mentions since in their order.
+fn rebuild(resume: &Resume, stamp: Stamp, settings: &Settings) -> Result<Track, StoreError> {
+    let mut track: Track = match &resume.snapshot {
+        Some(body) => postcard::from_bytes(body).map_err(|error| StoreError::Corrupt(format!("the state: {error}")))?,
+        None => Track::default(),
+    };
+    for span in &resume.listening {
+        let mut span = span.clone();
+        if stamp == Stamp::Replayed && span.heard {
+            span.until = OPEN_END;
+        }
+        track.listen(&span);
+    }
+    for (clock, mention) in &resume.mentions {
+        if let Some(clock) = clock {
+            track.close_through(*clock, None, settings);
+        }
+        track.add(mention);
+    }
+    if let Some(minute) = resume.closed_through {
+        track.close_through(minute, None, settings);
+    }
+    track.restore_said(&resume.said);
+    Ok(track)
+}

@@ -1,0 +1,102 @@
+//! People as keyed hashes. The key lies beside the database, not in it, so that the database alone names nobody.
+
+use super::PipelineError;
+use std::io::Write;
+use std::path::Path;
+
+/// Characters from which on the same words from several people are copies, not chance.
+const LONG_TEXT: usize = 60;
+
+pub struct Persons {
+    key: [u8; 32],
+}
+
+impl Persons {
+    /// Reads the key beside the database, or makes one.
+    pub fn beside(database: &Path) -> Result<Persons, PipelineError> {
+        let path = crate::store::beside(database, "key");
+        let failed = |source| PipelineError::Key { path: path.clone(), source };
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let wrong = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not 32 bytes long");
+                Ok(Persons { key: bytes.try_into().map_err(|_| failed(wrong()))? })
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let mut key = [0; 32];
+                getrandom::fill(&mut key).map_err(|error| failed(std::io::Error::other(error)))?;
+                write_private(&path, &key).map_err(failed)?;
+                Ok(Persons { key })
+            }
+            Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// An author of a network.
+    pub fn author(&self, network: &str, author: &str) -> u64 {
+        self.hash(&[b"author", network.as_bytes(), author.as_bytes()])
+    }
+
+    /// A text that is long enough to be known again, without its case, spaces and signs.
+    pub fn print(&self, text: &str) -> Option<u64> {
+        let letters: String =
+            text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+        let long = letters.chars().nth(LONG_TEXT).is_some();
+        long.then(|| self.hash(&[b"text", letters.as_bytes()]))
+    }
+
+    fn hash(&self, parts: &[&[u8]]) -> u64 {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        for part in parts {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part);
+        }
+        let mut hash = [0; 8];
+        hasher.finalize_xof().fill(&mut hash);
+        u64::from_le_bytes(hash)
+    }
+}
+
+fn write_private(path: &Path, key: &[u8]) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(key)?;
+    file.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_long_texts_are_known_again() {
+        let persons = Persons { key: [7; 32] };
+        assert_eq!(persons.print("is tiktok down"), None);
+        let long = "TikTok is down again and I have the whole evening planned around this, what now";
+        assert_eq!(persons.print(long), persons.print(&format!("{}!!", long.to_uppercase())));
+    }
+
+    #[test]
+    fn another_key_makes_another_hash() {
+        let (one, two) = (Persons { key: [1; 32] }, Persons { key: [2; 32] });
+        assert_ne!(one.author("mastodon", "a"), two.author("mastodon", "a"));
+        assert_ne!(one.author("mastodon", "a"), one.author("bluesky", "a"));
+    }
+
+    #[test]
+    fn the_key_is_made_once_and_is_private() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("a.db");
+        let first = Persons::beside(&database).unwrap().key;
+        assert_eq!(Persons::beside(&database).unwrap().key, first);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(folder.path().join("a.db.key")).unwrap().permissions().mode();
+            assert_eq!(mode & 0o077, 0);
+        }
+        std::fs::write(folder.path().join("a.db.key"), b"short").unwrap();
+        assert!(Persons::beside(&database).is_err());
+    }
+}

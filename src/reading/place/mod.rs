@@ -1,0 +1,66 @@
+//! Where a post's author is: from the post's words, else from the author's location text, else, weakly, from the
+//! language. The tables lie in data/places; docs/regions.md tells how they are made and what they cannot tell.
+
+mod fold;
+mod location;
+mod names;
+mod resolve;
+mod table;
+mod text;
+
+use super::{Place, PlaceSource};
+use crate::region::Region;
+use names::{LANGUAGES, REGIONS, is_known};
+
+/// From this confidence on, a place is sure enough to count its post in the region. A place read from the language
+/// alone stays below: what a network gives as the language is often the default of the account.
+pub const COUNTED_CONFIDENCE: f64 = 0.5;
+
+/// What is left of a language's share of speakers in one country, since the language is often wrong.
+const LANGUAGE_TRUST: f64 = 0.45;
+
+/// The reader of places. It holds nothing: the tables are searched where they lie in the program.
+#[derive(Clone, Copy, Debug)]
+pub struct Places(());
+
+impl Places {
+    /// The tables that the program carries.
+    pub fn embedded() -> Places {
+        Places(())
+    }
+
+    /// Where the author of a post is. `location` is the author's own words on it, `lang` a BCP 47 tag.
+    pub fn read(&self, text: &str, location: Option<&str>, lang: Option<&str>) -> Option<Place> {
+        let place = |from: PlaceSource| move |(code, confidence): (Region, f64)| Place { code, from, confidence };
+        text::read(text)
+            .map(place(PlaceSource::Text))
+            .or_else(|| location.and_then(location::read).map(place(PlaceSource::Location)))
+            .or_else(|| lang.and_then(language).map(place(PlaceSource::Language)))
+    }
+
+    /// The English name: `United States`, `Texas, US`, `the world`. None for a region that is never read.
+    pub fn name(&self, region: Region) -> Option<&'static str> {
+        if region == Region::WORLD { Some("the world") } else { REGIONS.get(region.as_str()) }
+    }
+
+    /// Whether a post can be counted in the region.
+    pub fn known(&self, region: Region) -> bool {
+        is_known(region)
+    }
+}
+
+/// The country that a tag names (`en-GB`), or where most who speak the language live (`ja`). `US` in a tag says
+/// nothing: it is the default of too many programs.
+fn language(tag: &str) -> Option<(Region, f64)> {
+    let mut subtags = tag.split(['-', '_']);
+    let language = subtags.next()?.to_ascii_lowercase();
+    let country = subtags.find(|subtag| subtag.len() == 2).filter(|country| !country.eq_ignore_ascii_case("US"));
+    if let Some(region) = country.and_then(|country| country.parse().ok()).filter(|region| is_known(*region)) {
+        return Some((region, LANGUAGE_TRUST));
+    }
+    let (country, share) = LANGUAGES.get(&language)?.split_once('\t')?;
+    Some((country.parse().ok()?, share.parse::<f64>().ok()? * LANGUAGE_TRUST))
+}
+
+#[cfg(test)]
+mod tests;

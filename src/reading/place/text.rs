@@ -1,0 +1,192 @@
+//! The places that a post's own words say: after a preposition (`down in Mumbai`), before a word for those who are
+//! there (`UK users`), as a flag, or at the end of a hashtag (`#tiktokdownuk`).
+
+use super::fold::{Gap, Token, is_spaceless, tokens};
+use super::names::{Cue, Name, code_at, demonym_at, goes_on, is_known, name_at, name_of};
+use super::resolve::resolve;
+use super::table::Candidate;
+use crate::region::Region;
+
+/// How often a place that is said so is where the author is.
+const WORDS_TRUST: f64 = 0.85;
+const FLAG_TRUST: f64 = 0.7;
+
+/// Words such as `the` and `northern` that may stand between a preposition and its place.
+const MOST_FILLERS: usize = 3;
+
+/// A post that names more places than this speaks of the world.
+const MOST_NAMES: usize = 12;
+
+/// In a run of a script without spaces, the first cues are looked at.
+const MOST_CUES: usize = 8;
+
+/// How a hashtag says that something is down, before the place: `#tiktokdownindia`.
+const TAG_WORDS: [&str; 4] = ["down", "caido", "caida", "caiu"];
+
+/// After a place, in languages whose prepositions follow: Japanese, and Korean on the same word.
+const JAPANESE_AFTER: &str = "で";
+const KOREAN_AFTER: [&str; 3] = ["에서", "에서도", "에서는"];
+/// Before a place in Chinese and Thai, which leave no space.
+const SPACELESS_BEFORE: [&str; 3] = ["在", "ใน", "ที่"];
+
+/// The region that a post's words name, and the probability that the author is there.
+pub(super) fn read(text: &str) -> Option<(Region, f64)> {
+    let tokens = tokens(text);
+    let mut names: Vec<Vec<Candidate>> = Vec::new();
+    let mut flags: Vec<Region> = Vec::new();
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        if let Some(flag) = token.flag {
+            flags.extend(Some(flag).filter(|flag| is_known(*flag)));
+            at += 1;
+            continue;
+        }
+        let end = place_at(&tokens, at, &mut names);
+        at = end.max(at + 1);
+        if names.len() > MOST_NAMES {
+            return None;
+        }
+    }
+    if names.is_empty() {
+        flags.dedup();
+        return (flags.len() == 1).then(|| (flags[0], FLAG_TRUST));
+    }
+    resolve(&names).map(|(region, sure)| (region, sure * WORDS_TRUST))
+}
+
+/// Takes the places that a cue at a token leads to; returns the token after them.
+fn place_at(tokens: &[Token], at: usize, names: &mut Vec<Vec<Candidate>>) -> usize {
+    let token = &tokens[at];
+    if token.hashtag {
+        names.extend(in_hashtag(&token.key).map(|name| name.candidates));
+        return at + 1;
+    }
+    if token.key.starts_with(is_spaceless) {
+        names.extend(in_run(&token.key).map(|name| name.candidates));
+        return at + 1;
+    }
+    let cue = Cue::of(token);
+    if cue.before() || cue.before_name() {
+        let Some(name) = after_preposition(tokens, at, cue) else { return at + 1 };
+        let mut end = name.end;
+        names.push(name.candidates);
+        while let Some(next) = beside(tokens, end) {
+            end = next.end;
+            names.push(next.candidates);
+        }
+        return end;
+    }
+    if let Some(name) = with_ending(tokens, at).or_else(|| before_people(tokens, at)) {
+        let end = name.end;
+        names.push(name.candidates);
+        return end;
+    }
+    at + 1
+}
+
+/// The place after a preposition, fillers between.
+fn after_preposition(tokens: &[Token], at: usize, cue: Cue) -> Option<Name> {
+    for next in at + 1..=at + 1 + MOST_FILLERS {
+        let token = tokens.get(next).filter(|token| token.gap == Gap::Soft)?;
+        let name = name_at(tokens, next).filter(|name| is_written_as_place(tokens, name, cue.before()));
+        if let Some(name) = name.filter(|name| cue.before() || !name.also_person) {
+            return (!goes_on(tokens, &name)).then_some(name);
+        }
+        let between = Cue::of(token);
+        if !(between.filler() || between.before()) {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether a name is written so that it means the place. Short names are in capitals (`UK`, never `us`); in small
+/// letters only places that many know, and that are no words otherwise.
+fn is_written_as_place(tokens: &[Token], name: &Name, small_too: bool) -> bool {
+    let Some(words) = tokens.get(name.start..name.end) else { return false };
+    let letters: usize = words.iter().map(|word| word.raw.chars().filter(|c| c.is_alphanumeric()).count()).sum();
+    let latin = words.iter().any(|word| word.key.is_ascii());
+    if latin && letters <= 2 {
+        return words.iter().all(Token::is_upper);
+    }
+    let capitalised = words.first().is_some_and(Token::is_capitalised);
+    if latin && letters == 3 {
+        return capitalised;
+    }
+    capitalised || small_too && name.large && !name.also_word
+}
+
+/// A place that goes on from the one before: `Austin, Texas`, `Paris TX`, `London and Leeds`.
+fn beside(tokens: &[Token], at: usize) -> Option<Name> {
+    let token = tokens.get(at).filter(|token| matches!(token.gap, Gap::Soft | Gap::Comma))?;
+    let joined = matches!(token.key.as_str(), "and" | "y" | "e" | "et" | "und");
+    let start = if joined { at + 1 } else { at };
+    let first = tokens.get(start).filter(|first| first.flag.is_none() && first.is_capitalised())?;
+    let name = name_at(tokens, start).filter(|name| is_written_as_place(tokens, name, false));
+    let name = name.or_else(|| first.is_upper().then(|| code_at(tokens, start)).flatten())?;
+    (!goes_on(tokens, &name)).then_some(name)
+}
+
+/// `UK users`, `Texas here`, `Canadian customers`.
+fn before_people(tokens: &[Token], at: usize) -> Option<Name> {
+    let token = tokens.get(at).filter(|token| token.is_capitalised())?;
+    if at > 0 && token.gap == Gap::Soft && follows_a_name(tokens, at) {
+        return None;
+    }
+    let name = name_at(tokens, at).filter(|name| !name.also_person && is_written_as_place(tokens, name, false));
+    let name = name.or_else(|| demonym_at(tokens, at))?;
+    let next = tokens.get(name.end).filter(|next| matches!(next.gap, Gap::Soft | Gap::Comma))?;
+    Cue::of(next).after().then_some(name)
+}
+
+/// Whether the word before is capitalised too, so that this one may be a person's or a team's: `Paul England here`.
+fn follows_a_name(tokens: &[Token], at: usize) -> bool {
+    tokens.get(at.saturating_sub(1)).is_some_and(|before| {
+        before.raw.chars().next().is_some_and(char::is_uppercase)
+            && before.gap == Gap::Soft
+            && !Cue::of(before).is_some()
+    })
+}
+
+/// A place with the ending that says `in`: `İstanbul'da`, `Türkiye'de`, `서울에서`.
+fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
+    let token = tokens.get(at)?;
+    let korean = KOREAN_AFTER.iter().find_map(|ending| token.key.strip_suffix(ending));
+    if let Some(mut name) = korean.and_then(name_of) {
+        (name.start, name.end) = (at, at + 1);
+        return Some(name);
+    }
+    let ending = tokens.get(at + 1).filter(|next| next.gap == Gap::Apostrophe)?;
+    if !matches!(ending.key.as_str(), "da" | "de" | "ta" | "te" | "dan" | "den" | "tan" | "ten")
+        || !token.is_capitalised()
+    {
+        return None;
+    }
+    let mut name = name_of(&token.key).filter(|name| name.large)?;
+    (name.start, name.end) = (at, at + 2);
+    Some(name)
+}
+
+/// The place at the end of a hashtag that says that something is down: `tiktokdownuk`, `downinindia`.
+fn in_hashtag(tag: &str) -> Option<Name> {
+    let place = TAG_WORDS.iter().find_map(|word| Some(tag.split_once(word)?.1))?;
+    let name = |key: &str| name_of(key).filter(|name| key.len() >= 2 && name.large && !name.also_word);
+    name(place).or_else(|| place.strip_prefix("in").or_else(|| place.strip_prefix("en")).and_then(name))
+}
+
+/// A place in a run of a script without spaces, beside the word that says `in`.
+fn in_run(run: &str) -> Option<Name> {
+    let before = run.match_indices(JAPANESE_AFTER).take(MOST_CUES).find_map(|(at, _)| {
+        let head = run.get(..at)?;
+        let starts = head.char_indices().rev().map(|(start, _)| start).take(8).skip(1);
+        starts.filter_map(|start| head.get(start..).and_then(name_of)).last()
+    });
+    before.or_else(|| {
+        let cues = SPACELESS_BEFORE.iter().flat_map(|cue| run.match_indices(cue));
+        cues.take(MOST_CUES).find_map(|(at, cue)| {
+            let tail = run.get(at + cue.len()..)?;
+            let ends = tail.char_indices().map(|(start, char)| start + char.len_utf8()).take(12).skip(1);
+            ends.filter_map(|end| tail.get(..end).and_then(name_of)).last()
+        })
+    })
+}

@@ -1,0 +1,385 @@
+//! The one polite client, for HTTP and WebSocket: says who it is, keeps to public hosts over TLS, and takes
+//! no more than it asked for.
+
+use super::limits;
+use super::{ConfigError, Page, SourceError, host_of, seconds};
+use chrono::{DateTime, Utc};
+use futures_util::StreamExt;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::redirect::{Attempt, Policy};
+use reqwest::{StatusCode, Url};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::tungstenite::{self, Error as SocketError};
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
+
+/// The longest answer that is read, in bytes after decompression.
+pub const BODY_LIMIT: usize = 8 << 20;
+/// The longest WebSocket message.
+const MESSAGE_LIMIT: usize = 1 << 20;
+const REDIRECT_LIMIT: usize = 5;
+
+/// The section `[sources.http]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where a server's people find out who asks them: a URL or a mail address, sent in the User-Agent.
+    pub contact: String,
+    /// `host` or `host:port` of servers of your own. Only these may have a private address, or speak without TLS.
+    pub local_hosts: BTreeSet<String>,
+    /// A PEM file with certificate authorities to trust besides the system's. Empty for none.
+    pub authorities: PathBuf,
+    #[serde(rename = "connect_seconds", deserialize_with = "seconds")]
+    pub connect_timeout: Duration,
+    /// For a whole answer; a stream has a limit of its own.
+    #[serde(rename = "answer_seconds", deserialize_with = "seconds")]
+    pub answer_timeout: Duration,
+}
+
+/// An open WebSocket.
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The client. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    user_agent: HeaderValue,
+    tls: Arc<rustls::ClientConfig>,
+    fence: Fence,
+    connect_timeout: Duration,
+}
+
+/// A page, and what its headers say of the rate limit.
+pub struct Answer {
+    pub page: Page,
+    pub remaining: Option<u32>,
+    /// Set when no request is left: how long until there are some.
+    pub wait: Option<Duration>,
+}
+
+impl Client {
+    /// # Errors
+    /// A contact that does not fit in a header, or authorities that cannot be read.
+    pub fn new(config: &Config) -> Result<Client, ConfigError> {
+        let client_error = |error: &dyn std::error::Error| ConfigError::Client(chain(error));
+        let user_agent = format!("whatsdown/{} (+{})", env!("CARGO_PKG_VERSION"), config.contact);
+        let user_agent = HeaderValue::from_str(&user_agent).map_err(|error| client_error(&error))?;
+        let tls = Arc::new(tls(config)?);
+        let fence = Fence(Arc::new(config.local_hosts.clone()));
+        let redirects = fence.clone();
+        let http = reqwest::Client::builder()
+            .user_agent(user_agent.clone())
+            .tls_backend_preconfigured(tls.as_ref().clone())
+            .dns_resolver(fence.clone())
+            .redirect(Policy::custom(move |attempt| redirects.follow(attempt)))
+            // A proxy would resolve names itself, behind the fence.
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(config.connect_timeout)
+            .timeout(config.answer_timeout)
+            .build()
+            .map_err(|error| client_error(&error))?;
+        Ok(Client { http, user_agent, tls, fence, connect_timeout: config.connect_timeout })
+    }
+
+    /// Gets a page. Any status but 401, 403, 408, 429 and 5xx is the caller's to judge.
+    ///
+    /// # Errors
+    /// Whatever leaves us without an answer that can be read.
+    pub async fn get(&self, url: &Url, now: DateTime<Utc>) -> Result<Answer, SourceError> {
+        self.fence.check(url)?;
+        let response = self.http.get(url.clone()).send().await.map_err(|error| failed(url, &error))?;
+        let status = response.status();
+        judge(url, status, response.headers(), now)?;
+        let remaining = limits::remaining(response.headers());
+        let wait = limits::wait(response.headers(), now).filter(|_| remaining == Some(0));
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk.map_err(|error| failed(url, &error))?;
+            if body.len() + chunk.len() > BODY_LIMIT {
+                return Err(SourceError::TooLong { host: host_of(url), limit: BODY_LIMIT });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { page: Page { asked_at: now, status, body }, remaining, wait })
+    }
+
+    /// Opens a WebSocket.
+    ///
+    /// # Errors
+    /// When no connection comes about, or the server answers something else.
+    pub async fn open(&self, url: &Url, now: DateTime<Utc>) -> Result<Socket, SourceError> {
+        self.fence.check(url)?;
+        let unreachable = |cause: String| SourceError::Unreachable { host: host_of(url), cause };
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let port = url.port_or_known_default().unwrap_or(443);
+        let addresses = self.fence.addresses(host, port).await.map_err(|error| unreachable(error.to_string()))?;
+        let mut request = url.as_str().into_client_request().map_err(|error| unreachable(error.to_string()))?;
+        request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        let limits =
+            WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
+        let connect = async {
+            let stream = TcpStream::connect(addresses.as_slice()).await.map_err(SocketError::Io)?;
+            let tls = Some(Connector::Rustls(self.tls.clone()));
+            tokio_tungstenite::client_async_tls_with_config(request, stream, Some(limits), tls).await
+        };
+        match timeout(self.connect_timeout, connect).await {
+            Ok(Ok((socket, _))) => Ok(socket),
+            Ok(Err(SocketError::Http(response))) => {
+                judge(url, response.status(), response.headers(), now)?;
+                let cause = format!("{} instead of a WebSocket", response.status());
+                Err(SourceError::Malformed { host: host_of(url), cause })
+            }
+            Ok(Err(error)) => Err(unreachable(chain(&error))),
+            Err(_) => Err(unreachable(format!("no answer within {} s", self.connect_timeout.as_secs()))),
+        }
+    }
+}
+
+fn tls(config: &Config) -> Result<rustls::ClientConfig, ConfigError> {
+    let bad = |cause: String| ConfigError::BadAuthority { path: config.authorities.display().to_string(), cause };
+    let mut authorities = Vec::new();
+    if !config.authorities.as_os_str().is_empty() {
+        for certificate in CertificateDer::pem_file_iter(&config.authorities).map_err(|error| bad(error.to_string()))? {
+            authorities.push(certificate.map_err(|error| bad(error.to_string()))?);
+        }
+        if authorities.is_empty() {
+            return Err(bad("holds no certificate".to_owned()));
+        }
+    }
+    let client_error = |error: rustls::Error| ConfigError::Client(error.to_string());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(authorities, provider.clone());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    Ok(builder
+        .map_err(client_error)?
+        .dangerous() // rustls' word for any verifier of one's own; this is the system's
+        .with_custom_certificate_verifier(Arc::new(verifier.map_err(client_error)?))
+        .with_no_client_auth())
+}
+
+/// Tells the answers that every source treats alike.
+fn judge(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Result<(), SourceError> {
+    let host = host_of(url);
+    match status {
+        StatusCode::UNAUTHORIZED => Err(SourceError::Refused {
+            host,
+            status,
+            hint: "it wants a login for this; take it off the list of servers, or ask its administrators",
+        }),
+        StatusCode::FORBIDDEN => Err(SourceError::Refused {
+            host,
+            status,
+            hint: "it does not want to be read by us; take it off the list of servers, or ask its administrators",
+        }),
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => {
+            Err(SourceError::Busy { host, status, wait: limits::wait(headers, now) })
+        }
+        _ if status.is_server_error() => Err(SourceError::Busy { host, status, wait: limits::wait(headers, now) }),
+        _ => Ok(()),
+    }
+}
+
+fn failed(url: &Url, error: &reqwest::Error) -> SourceError {
+    if error.is_redirect() {
+        let url = error.url().unwrap_or(url).to_string();
+        return SourceError::Fenced { url, why: "too many redirects, or one that leaves the public hosts over TLS" };
+    }
+    // Without the URL: a query may hold more than a log should.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    let cause = if error.is_timeout() { "no answer in time".to_owned() } else { cause.to_string() };
+    SourceError::Unreachable { host: host_of(url), cause }
+}
+
+/// The error and its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |line, cause| format!("{line}: {cause}"))
+}
+
+/// Which hosts may be spoken to, and how.
+#[derive(Clone)]
+struct Fence(Arc<BTreeSet<String>>);
+
+impl Fence {
+    fn is_local(&self, url: &Url) -> bool {
+        let host = url.host_str().unwrap_or_default();
+        let port = url.port_or_known_default().unwrap_or_default();
+        self.0.contains(host) || self.0.contains(&format!("{host}:{port}"))
+    }
+
+    fn check(&self, url: &Url) -> Result<(), SourceError> {
+        let fenced = |why| Err(SourceError::Fenced { url: url.to_string(), why });
+        if self.is_local(url) {
+            return Ok(());
+        }
+        if !matches!(url.scheme(), "https" | "wss") {
+            return fenced("it does not use TLS; name the host in `sources.http.local_hosts` if it is yours");
+        }
+        // A name is checked when it is resolved.
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        match host.parse::<IpAddr>() {
+            Ok(address) if !is_public(address) => fenced(NOT_PUBLIC),
+            _ => Ok(()),
+        }
+    }
+
+    fn follow(&self, attempt: Attempt) -> reqwest::redirect::Action {
+        let from = attempt.previous().last();
+        let stays = from.is_some_and(|from| host_of(from) == host_of(attempt.url()));
+        // Only we may send ourselves to a local host, never another server.
+        let allowed = self.check(attempt.url()).is_ok() && (stays || !self.is_local(attempt.url()));
+        if allowed && attempt.previous().len() <= REDIRECT_LIMIT { attempt.follow() } else { attempt.error("refused") }
+    }
+
+    /// The addresses of `host` that may be spoken to.
+    async fn addresses(&self, host: &str, port: u16) -> std::io::Result<Vec<SocketAddr>> {
+        let local =
+            self.0.contains(host) || self.0.iter().any(|entry| entry.rsplit_once(':').is_some_and(|e| e.0 == host));
+        let found = tokio::net::lookup_host((host, port)).await?;
+        let addresses: Vec<SocketAddr> = found.filter(|address| local || is_public(address.ip())).collect();
+        if addresses.is_empty() {
+            return Err(std::io::Error::new(std::io::ErrorKind::PermissionDenied, NOT_PUBLIC));
+        }
+        Ok(addresses)
+    }
+}
+
+const NOT_PUBLIC: &str = "its address is not public; name the host in `sources.http.local_hosts` if it is yours";
+
+impl Resolve for Fence {
+    fn resolve(&self, name: Name) -> Resolving {
+        let fence = self.clone();
+        Box::pin(async move {
+            let addresses = fence.addresses(name.as_str(), 0).await?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Whether an address is one of the public internet (IANA's special-purpose registries, RFC 6890).
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => is_public_v4(v4),
+        IpAddr::V6(v6) => is_public_v6(v6),
+    }
+}
+
+fn is_public_v4(address: Ipv4Addr) -> bool {
+    let [a, b, c, _] = address.octets();
+    let special = a == 0
+        || address.is_private()
+        || address.is_loopback()
+        || address.is_link_local()
+        || address.is_multicast()
+        || address.is_documentation()
+        || a >= 240 // reserved, broadcast
+        || (a == 100 && (64..128).contains(&b)) // shared by carriers
+        || (a == 192 && b == 0 && c == 0) // protocol assignments
+        || (a == 198 && (b == 18 || b == 19)); // benchmarks
+    !special
+}
+
+fn is_public_v6(address: Ipv6Addr) -> bool {
+    let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match address.segments() {
+        // IPv4 within IPv6, as mapped or through NAT64.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
+        // 6to4
+        [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
+        // Teredo and other protocol assignments, documentation
+        [0x2001, 0..0x200 | 0xdb8, ..] => false,
+        // Only 2000::/3 is handed out.
+        [first, ..] => first & 0xe000 == 0x2000,
+    }
+}
+
+/// What a broken stream is called.
+pub fn closed(url: &Url, error: &tungstenite::Error) -> SourceError {
+    SourceError::Closed { host: host_of(url), cause: chain(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fence(hosts: &[&str]) -> Fence {
+        Fence(Arc::new(hosts.iter().map(|host| (*host).to_owned()).collect()))
+    }
+
+    #[test]
+    fn special_addresses_are_not_public() {
+        for address in [
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.1.1",
+            "192.0.0.8",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "::127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fe80::1",
+            "fc00::1",
+            "fd12::1",
+            "ff02::1",
+            "2001:db8::1",
+            "2001::1",
+        ] {
+            assert!(!is_public(address.parse().unwrap()), "{address}");
+        }
+        for address in
+            ["1.1.1.1", "93.184.216.34", "100.128.0.1", "2606:4700::1111", "::ffff:1.1.1.1", "2001:4860::8888"]
+        {
+            assert!(is_public(address.parse().unwrap()), "{address}");
+        }
+    }
+
+    #[test]
+    fn only_named_hosts_may_be_private_or_plain() {
+        let fence = fence(&["127.0.0.1:3000", "intranet"]);
+        for url in ["http://127.0.0.1:3000/", "ws://intranet/", "https://example.org/", "wss://[2606:4700::1111]/"] {
+            assert!(fence.check(&url.parse().unwrap()).is_ok(), "{url}");
+        }
+        for url in [
+            "http://127.0.0.1:3001/",
+            "http://example.org/",
+            "https://10.0.0.1/",
+            "wss://[::1]/",
+            "https://0x7f000001/",
+        ] {
+            assert!(fence.check(&url.parse().unwrap()).is_err(), "{url}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_not_resolved() {
+        let error = fence(&[]).addresses("localhost", 443).await.unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::PermissionDenied);
+        assert!(fence(&["localhost:8080"]).addresses("localhost", 8080).await.is_ok());
+    }
+}

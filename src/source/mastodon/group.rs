@@ -1,0 +1,254 @@
+//! Up to five hashtags that are asked for together: where their timeline is read to, and when to go on.
+//!
+//! Ids are opaque, but grow: a longer one is later, of two of one length the greater. A server may file a
+//! post that reached it late below those that we have read, so a part of the timeline is read again, in steps
+//! of an overlap: from where it stood two steps ago, which finds every post late by one step or less.
+
+use super::Config;
+use crate::source::Span;
+use crate::source::limits::jittered;
+use chrono::{DateTime, TimeDelta, Utc};
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The id of a post on one instance.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Id(pub String);
+
+impl Ord for Id {
+    fn cmp(&self, other: &Id) -> Ordering {
+        self.0.len().cmp(&other.0.len()).then_with(|| self.0.cmp(&other.0))
+    }
+}
+
+impl PartialOrd for Id {
+    fn partial_cmp(&self, other: &Id) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// The posts of a page: their ids and when they were written, in any order.
+pub type Entries = [(Id, DateTime<Utc>)];
+
+/// How far a timeline is read. What is stored of a group.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// The latest post read; before all posts if there was none.
+    newest: Id,
+    /// What `newest` was when the last step began, and the step before.
+    marks: [Id; 2],
+    marked_at: DateTime<Utc>,
+    /// What was written up to here has been read.
+    read_until: DateTime<Utc>,
+}
+
+impl Place {
+    /// The place from which nothing is missing that either misses.
+    fn earlier(self, other: &Place) -> Place {
+        let [mark, before] = self.marks;
+        Place {
+            newest: self.newest.min(other.newest.clone()),
+            marks: [mark.min(other.marks[0].clone()), before.min(other.marks[1].clone())],
+            marked_at: self.marked_at.min(other.marked_at),
+            read_until: self.read_until.min(other.read_until),
+        }
+    }
+}
+
+/// Hashtags that are asked for together.
+pub struct Group {
+    tags: Vec<String>,
+    /// The one that the request names first. The server knows no timeline of a hashtag that nobody has used
+    /// there, and then leaves out the others too: until one brings posts, they take turns.
+    main: usize,
+    main_known: bool,
+    due: DateTime<Utc>,
+    interval: Duration,
+    /// The oldest post that is wanted.
+    oldest: DateTime<Utc>,
+    step: Step,
+}
+
+enum Step {
+    Back(Back),
+    Forward {
+        place: Place,
+        /// Where the next page begins, while older posts are read again.
+        again: Option<Id>,
+    },
+}
+
+/// A timeline that is read for the first time, from its newest post back.
+#[derive(Default)]
+struct Back {
+    began: Option<DateTime<Utc>>,
+    newest: Option<Id>,
+    /// The newest post older than the overlap.
+    mark: Option<Id>,
+    max_id: Option<Id>,
+    pages: u32,
+}
+
+impl Group {
+    /// `places` are the stored ones, by hashtag.
+    pub fn new(
+        tags: &[String],
+        places: &BTreeMap<String, Place>,
+        now: DateTime<Utc>,
+        oldest: DateTime<Utc>,
+        interval: Duration,
+    ) -> Group {
+        let stored: Option<Vec<&Place>> = tags.iter().map(|tag| places.get(tag)).collect();
+        let stored = stored.and_then(|places| places.into_iter().cloned().reduce(|a, b| a.earlier(&b)));
+        let step = match stored {
+            Some(place) => Step::Forward { place, again: None },
+            None => Step::Back(Back::default()),
+        };
+        Group { tags: tags.to_vec(), main: 0, main_known: false, due: now, interval, oldest, step }
+    }
+
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
+    pub fn due(&self) -> DateTime<Utc> {
+        self.due
+    }
+
+    pub fn oldest(&self) -> DateTime<Utc> {
+        self.oldest
+    }
+
+    pub fn place(&self) -> Option<&Place> {
+        match &self.step {
+            Step::Forward { place, .. } => Some(place),
+            Step::Back(_) => None,
+        }
+    }
+
+    /// What was written up to here has been read.
+    pub fn read_until(&self) -> Option<DateTime<Utc>> {
+        self.place().map(|place| place.read_until)
+    }
+
+    /// Writes the next request into the URL of the instance.
+    pub fn ask(&self, url: &mut Url) {
+        let (before, others) = self.tags.split_at(self.main.min(self.tags.len()));
+        let main = others.first().map_or("", String::as_str);
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.clear().extend(["api", "v1", "timelines", "tag", main]);
+        }
+        let mut query = url.query_pairs_mut();
+        for tag in before.iter().chain(others.iter().skip(1)) {
+            query.append_pair("any[]", tag);
+        }
+        match &self.step {
+            Step::Back(Back { max_id: Some(id), .. }) => query.append_pair("max_id", &id.0),
+            Step::Back(_) => &mut query,
+            Step::Forward { place, again } => query.append_pair("min_id", &again.as_ref().unwrap_or(&place.newest).0),
+        };
+    }
+
+    /// Takes note of a page. Gives the span that the backfill did not reach, if it ended at its cap.
+    pub fn turn_page(
+        &mut self,
+        entries: &Entries,
+        full: bool,
+        asked_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+        config: &Config,
+    ) -> Option<Span> {
+        self.main_known |= !entries.is_empty();
+        if !self.main_known {
+            self.main = (self.main + 1) % self.tags.len().max(1);
+        }
+        let last = entries.iter().map(|(id, _)| id).max();
+        match &mut self.step {
+            Step::Back(back) => {
+                let Some((place, lost)) = back.turn(entries, asked_at, self.oldest, config) else {
+                    self.due = now;
+                    return None;
+                };
+                self.step = Step::Forward { place, again: None };
+                self.rest(now, config.fast);
+                lost
+            }
+            Step::Forward { place, again } => {
+                let rereading = again.is_some();
+                let from = again.take().unwrap_or_else(|| place.newest.clone());
+                let reached = last.filter(|last| **last > from).cloned().unwrap_or_else(|| from.clone());
+                let more = full && reached > from;
+                let fresh = reached > place.newest;
+                if more && reached < place.newest {
+                    *again = Some(reached);
+                    self.due = now;
+                    return None;
+                }
+                place.newest = reached.max(place.newest.clone());
+                if rereading {
+                    let [mark, _] = std::mem::take(&mut place.marks);
+                    place.marks = [place.newest.clone(), mark];
+                    place.marked_at = now;
+                }
+                if more {
+                    self.due = now;
+                    return None;
+                }
+                place.read_until = place.read_until.max(asked_at);
+                if (now - place.marked_at).to_std().is_ok_and(|since| since >= config.overlap) {
+                    *again = Some(place.marks[1].clone());
+                }
+                let interval = if fresh { config.fast } else { (self.interval * 2).min(config.slow) };
+                self.rest(now, interval);
+                None
+            }
+        }
+    }
+
+    /// Lets the others go first, after a failure.
+    pub fn put_off(&mut self, now: DateTime<Utc>, config: &Config) {
+        self.rest(now, (self.interval * 2).min(config.slow));
+    }
+
+    fn rest(&mut self, now: DateTime<Utc>, interval: Duration) {
+        self.interval = interval;
+        self.due = now + TimeDelta::from_std(jittered(interval)).unwrap_or_default();
+    }
+}
+
+impl Back {
+    /// Takes note of a page. At the end gives the place to go on from, and what was not reached.
+    fn turn(
+        &mut self,
+        entries: &Entries,
+        asked_at: DateTime<Utc>,
+        oldest: DateTime<Utc>,
+        config: &Config,
+    ) -> Option<(Place, Option<Span>)> {
+        let began = *self.began.get_or_insert(asked_at);
+        let ids = || entries.iter().map(|(id, _)| id);
+        let settled = began - TimeDelta::from_std(config.overlap).unwrap_or_default();
+        if self.newest.is_none() {
+            self.newest = ids().max().cloned();
+        }
+        if self.mark.is_none() {
+            self.mark = entries.iter().filter(|(_, written)| *written < settled).map(|(id, _)| id).max().cloned();
+        }
+        self.pages += 1;
+        let lowest = ids().min().filter(|lowest| self.max_id.as_ref().is_none_or(|max_id| *lowest < max_id));
+        let reached = lowest.is_none() || entries.iter().any(|(_, written)| *written < oldest);
+        if !reached && self.pages < config.backfill_pages {
+            self.max_id = lowest.cloned();
+            return None;
+        }
+        let newest = self.newest.take().unwrap_or(Id("0".to_owned()));
+        let mark = self.mark.take().unwrap_or_else(|| if reached { Id("0".to_owned()) } else { newest.clone() });
+        let place = Place { newest, marks: [mark.clone(), mark], marked_at: began, read_until: began };
+        let until = entries.iter().map(|(_, written)| *written).min().filter(|until| !reached && *until > oldest);
+        Some((place, until.map(|until| (oldest, until))))
+    }
+}

@@ -1,0 +1,306 @@
+//! Live sources: request and parse. A source says what to ask next and reads the answer; it never
+//! sleeps, retries or persists. The one [`runner`] does that for all of them, through the one polite
+//! client in [`http`].
+
+mod html;
+pub mod http;
+pub mod jetstream;
+mod limits;
+pub mod mastodon;
+pub mod runner;
+
+use crate::post::{Event, Gap};
+use chrono::{DateTime, Utc};
+use reqwest::{StatusCode, Url};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Where a source goes on after a restart. Only the source that made it knows what it means.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Cursor(pub String);
+
+/// From, until.
+pub type Span = (DateTime<Utc>, DateTime<Utc>);
+
+/// What a source has read since its last batch. To be stored as one: posts, gaps and cursor together.
+///
+/// Sources are at-least-once: a post may come again, also from another instance of its network. The posts
+/// of a backlog come in any order; only `heard` says up to where nothing is missing.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The instance, unique among the configured sources: `bluesky`, `mastodon:mastodon.social`. A gap
+    /// among the events carries this name, because another instance may have heard that time.
+    pub source: String,
+    /// The `source` of the posts themselves: `bluesky`, `mastodon`.
+    pub network: &'static str,
+    pub events: Vec<Event>,
+    /// Where to go on once this batch is stored. `None` when nothing was read: the batch only brings `health`.
+    pub cursor: Option<Cursor>,
+    /// The span of time that is now fully read, except for the gaps among the events.
+    pub heard: Option<Span>,
+    /// How many posts were read, also those that could not be understood.
+    pub seen: u64,
+    /// No backlog is left: what was missed while nobody listened has been read.
+    pub caught_up: bool,
+    pub health: Health,
+}
+
+/// How a source does.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    pub state: State,
+    /// When something was last read from it.
+    pub last_success: Option<DateTime<Utc>>,
+    /// How far the last instant that is fully read lies behind the clock, in seconds.
+    pub lag_seconds: Option<i64>,
+    /// Requests that the server still allows, as it said last.
+    pub budget_left: Option<u32>,
+    /// Failed requests and broken streams since the job was started.
+    pub errors: u64,
+    /// Posts and frames that could not be understood, and were skipped, since the job was started.
+    pub odd: u64,
+    pub last_error: Option<Failure>,
+}
+
+/// A failure, in words for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub at: DateTime<Utc>,
+    pub message: String,
+    /// When it is tried again; never, when the server refuses us.
+    pub retry_at: Option<DateTime<Utc>>,
+}
+
+/// The state of a source.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// It is read as it comes.
+    Ok,
+    /// What was missed is being read.
+    #[default]
+    Backfilling,
+    /// The last request failed.
+    Degraded,
+    /// Connected, but nothing came for too long.
+    Silent,
+    /// The job was ended in order.
+    Stopped,
+}
+
+/// What a source asks for next.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub url: Url,
+    /// Not before.
+    pub at: DateTime<Utc>,
+    pub kind: RequestKind,
+}
+
+/// How an answer comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestKind {
+    /// One answer to one HTTP GET.
+    Page,
+    /// WebSocket frames, until one side closes or no frame that can be read has come for `silence`.
+    Stream { silence: Duration },
+}
+
+/// What a server said.
+#[derive(Debug)]
+pub enum Reply<'a> {
+    /// The whole answer to a [`RequestKind::Page`]. 429, 401, 403 and 5xx never get here.
+    Page(&'a Page),
+    /// One frame of a [`RequestKind::Stream`].
+    Frame(&'a str),
+}
+
+/// An answer to an HTTP request.
+#[derive(Debug)]
+pub struct Page {
+    /// When it was asked for: what was written later may be missing.
+    pub asked_at: DateTime<Utc>,
+    pub status: StatusCode,
+    pub body: Vec<u8>,
+}
+
+/// What was read from replies, until it is sent as a [`Batch`].
+#[derive(Debug, Default)]
+pub struct Found {
+    pub events: Vec<Event>,
+    pub heard: Option<Span>,
+    pub seen: u64,
+    /// Posts that could not be understood.
+    pub odd: u64,
+    pub caught_up: bool,
+}
+
+impl Found {
+    /// Adds a span that is fully read, and that begins where the one before it ended.
+    pub fn hear(&mut self, from: DateTime<Utc>, until: DateTime<Utc>) {
+        let from = self.heard.map_or(from, |(first, _)| first);
+        self.heard = Some((from, until));
+    }
+
+    /// Adds a span that was lost.
+    pub fn lose(&mut self, source: &str, from: DateTime<Utc>, until: DateTime<Utc>, why: String) {
+        self.events.push(Event::Gap(Gap { source: source.to_owned(), from, until, why: Some(why) }));
+    }
+
+    fn is_empty(&self) -> bool {
+        self.events.is_empty() && self.seen == 0 && self.odd == 0 && self.heard.is_none()
+    }
+}
+
+/// A place where public posts come from.
+pub trait Source: Send {
+    /// Unique among the configured sources.
+    fn name(&self) -> &str;
+
+    /// The `source` of its posts.
+    fn network(&self) -> &'static str;
+
+    /// The least time between two requests to one host.
+    fn spacing(&self) -> Duration;
+
+    /// What to ask next, and when.
+    fn next(&mut self, now: DateTime<Utc>) -> Request;
+
+    /// Reads an answer to the last request, and moves the cursor past it.
+    ///
+    /// # Errors
+    /// When the whole page or frame cannot be understood; the cursor has then not moved. One odd post among
+    /// good ones is no error: it is counted in [`Found::odd`].
+    fn read(&mut self, reply: Reply<'_>, now: DateTime<Utc>, found: &mut Found) -> Result<(), SourceError>;
+
+    /// The last request came to nothing: let others go first, or try another server.
+    fn failed(&mut self, now: DateTime<Utc>);
+
+    /// Where to go on after all that was read.
+    fn cursor(&self) -> Cursor;
+}
+
+/// Why a request came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    #[error("{host} cannot be reached: {cause}")]
+    Unreachable { host: String, cause: String },
+    #[error("{host} answered {status}")]
+    Busy {
+        host: String,
+        status: StatusCode,
+        /// How long the server asks us to wait.
+        wait: Option<Duration>,
+    },
+    #[error("{host} answered {status}: {hint}")]
+    Refused { host: String, status: StatusCode, hint: &'static str },
+    #[error("{url} is not asked: {why}")]
+    Fenced { url: String, why: &'static str },
+    #[error("the answer of {host} was not understood: {cause}")]
+    Malformed { host: String, cause: String },
+    #[error("the answer of {host} is longer than {limit} bytes")]
+    TooLong { host: String, limit: usize },
+    #[error("{host} closed the stream: {cause}")]
+    Closed { host: String, cause: String },
+    #[error("{host} sent nothing for {} s", silence.as_secs())]
+    Silent { host: String, silence: Duration },
+}
+
+/// A mistake in the configuration of the sources, or a stored cursor that is not one.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("`{value}` is not a server: write a host such as `mastodon.social`, or a URL")]
+    NotAServer { value: String },
+    #[error("`{key}` lists no server: name one, or set `enabled = false`")]
+    NoServer { key: &'static str },
+    #[error("there are no hashtags to follow: name some in `sources.mastodon.hashtags`, or set `enabled = false`")]
+    NoHashtags,
+    #[error("the stored cursor of {name} cannot be read: {cause}; delete the source's row to begin anew")]
+    BadCursor { name: String, cause: String },
+    #[error("{path}: {cause}")]
+    BadAuthority { path: String, cause: String },
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(String),
+}
+
+/// The section `[sources]`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub http: http::Config,
+    pub bluesky: jetstream::Config,
+    pub mastodon: mastodon::Config,
+}
+
+/// Makes the sources that are enabled. `hashtags` are the catalogue's, `cursors` those stored by name.
+///
+/// # Errors
+/// A server's name or a stored cursor that cannot be understood.
+pub fn build(
+    config: &Config,
+    hashtags: &[String],
+    cursors: &BTreeMap<String, Cursor>,
+    now: DateTime<Utc>,
+) -> Result<Vec<Box<dyn Source>>, ConfigError> {
+    let mut sources: Vec<Box<dyn Source>> = Vec::new();
+    if config.bluesky.enabled {
+        sources.push(Box::new(jetstream::Jetstream::new(&config.bluesky, cursors)?));
+    }
+    if config.mastodon.enabled {
+        if config.mastodon.instances.is_empty() {
+            return Err(ConfigError::NoServer { key: "sources.mastodon.instances" });
+        }
+        for instance in &config.mastodon.instances {
+            sources.push(Box::new(mastodon::Mastodon::new(&config.mastodon, instance, hashtags, cursors, now)?));
+        }
+    }
+    Ok(sources)
+}
+
+/// Reads a number of seconds.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+}
+
+/// The text, followed by those of the hashtags that it does not hold already.
+fn with_hashtags<'a>(mut text: String, hashtags: impl IntoIterator<Item = &'a str>) -> String {
+    let mut lower = text.to_lowercase();
+    for tag in hashtags {
+        let tag = format!("#{}", tag.trim_start_matches('#'));
+        let tag_lower = tag.to_lowercase();
+        let held = lower.match_indices(&tag_lower).any(|(start, _)| {
+            let after = lower[start + tag_lower.len()..].chars().next();
+            !after.is_some_and(|next| next.is_alphanumeric() || next == '_')
+        });
+        if !held {
+            for part in [&mut text, &mut lower] {
+                if !part.is_empty() {
+                    part.push(' ');
+                }
+            }
+            text.push_str(&tag);
+            lower.push_str(&tag_lower);
+        }
+    }
+    text
+}
+
+/// The host of a URL, with its port where it is not the scheme's own.
+fn host_of(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_hashtags;
+
+    #[test]
+    fn only_missing_hashtags_are_appended() {
+        let text = with_hashtags("is #TikTokDown again".to_owned(), ["tiktokdown", "tiktok", "Outage"]);
+        assert_eq!(text, "is #TikTokDown again #tiktok #Outage");
+        assert_eq!(with_hashtags(String::new(), ["down", "DOWN"]), "#down");
+    }
+}

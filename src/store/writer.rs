@@ -1,0 +1,381 @@
+//! Appends counted batches. A batch's mentions, counts, gaps, cursors and findings commit together, or not at all.
+
+use super::lock::Lock;
+use super::sql;
+use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_version};
+use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
+use crate::incident::Incident;
+use crate::minute::Minute;
+use crate::reading::ServiceId;
+use crate::region::Region;
+use chrono::{DateTime, Utc};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// The version of the snapshot's shape. One of another version is not used: the fold is rebuilt from the mentions.
+const SNAPSHOT_VERSION: i64 = 1;
+
+/// Everything that one transaction adds.
+#[derive(Default)]
+pub struct Append {
+    /// Each with the minute that was the last closed one when it was accepted, if any was.
+    pub mentions: Vec<(Option<Minute>, Mention)>,
+    pub quotes: Vec<NewQuote>,
+    pub deleted: Vec<(KeyHash, Minute)>,
+    pub listening: Vec<ListeningSpan>,
+    pub sources: Vec<SourceState>,
+    pub incidents: Vec<Incident<KeyHash>>,
+    pub spikes: Vec<SpikeRow>,
+    pub expected: Vec<ExpectedRow>,
+    pub closed_through: Option<Minute>,
+    /// The database's now: the last post's time in a replay, the wall clock live.
+    pub now: Option<DateTime<Utc>>,
+    /// The state of the fold after everything above.
+    pub snapshot: Option<Vec<u8>>,
+    pub forget: Option<Forget>,
+}
+
+/// The post behind a mention, as far as it may be quoted.
+pub struct NewQuote {
+    pub key: KeyHash,
+    pub at: DateTime<Utc>,
+    pub source: String,
+    /// Its link, or its id.
+    pub reference: String,
+    pub text: String,
+    pub lang: Option<String>,
+}
+
+/// Where a source stands.
+#[derive(Clone, Debug)]
+pub struct SourceState {
+    pub instance: String,
+    pub network: String,
+    pub cursor: Option<String>,
+    /// Posts read since the state was last stored.
+    pub posts: u64,
+    /// JSON.
+    pub health: String,
+}
+
+/// A spike as it stands; it is written again while it goes on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpikeRow {
+    pub service: ServiceId,
+    pub region: Region,
+    pub from: Minute,
+    pub until: Minute,
+    pub observed: u64,
+    pub expected: f64,
+    pub score: f64,
+    pub incident: Option<String>,
+}
+
+/// Reports expected a minute, from a minute on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpectedRow {
+    pub service: ServiceId,
+    pub region: Region,
+    pub from: Minute,
+    pub mean: f64,
+    pub dispersion: f64,
+}
+
+/// What has outlived its retention.
+#[derive(Clone, Copy, Debug)]
+pub struct Forget {
+    pub keys_before: Minute,
+    pub unquoted_before: Minute,
+    pub quoted_before: Minute,
+}
+
+/// What a restart goes on from.
+pub struct Resume {
+    /// The stored fold and the minute that it had closed.
+    pub snapshot: Option<Vec<u8>>,
+    /// The mentions after the snapshot, in the order of their acceptance.
+    pub mentions: Vec<(Option<Minute>, Mention)>,
+    pub listening: Vec<ListeningSpan>,
+    pub closed_through: Option<Minute>,
+    pub now: Option<DateTime<Utc>>,
+    pub seen: BTreeMap<KeyHash, Minute>,
+    pub deleted: BTreeSet<KeyHash>,
+    pub cursors: BTreeMap<String, String>,
+    /// When each incident was first said.
+    pub said: BTreeMap<String, DateTime<Utc>>,
+}
+
+/// The one connection that writes.
+pub struct Writer {
+    connection: Connection,
+    path: PathBuf,
+    _lock: Lock,
+}
+
+impl Writer {
+    /// Opens or makes the database, brings its schema up to date and holds the lock until dropped.
+    pub fn open(path: &Path, stamp: Stamp) -> Result<Writer, StoreError> {
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|source| StoreError::Io { path: folder.to_owned(), source })?;
+        }
+        let lock = Lock::take(path)?;
+        let mut connection = connect(path, OpenFlags::default()).map_err(|error| match error {
+            StoreError::Sqlite(error) => StoreError::Io { path: path.to_owned(), source: std::io::Error::other(error) },
+            other => other,
+        })?;
+        let version = schema_version(&connection, path)?;
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        // With WAL a crash of the program loses nothing; after a power cut the last batches are read again.
+        connection.pragma_update(None, "synchronous", "NORMAL")?;
+        let transaction = connection.transaction()?;
+        for migration in &MIGRATIONS[version..] {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        match sql::meta(&transaction, "stamp")? {
+            None => sql::set_meta(&transaction, "stamp", stamp.as_str())?,
+            Some(found) if found == stamp.as_str() => {}
+            Some(found) => {
+                let found = found.parse().map_err(|_| StoreError::Corrupt(format!("the stamp `{found}`")))?;
+                return Err(StoreError::Stamp { path: path.to_owned(), found });
+            }
+        }
+        transaction.commit()?;
+        Ok(Writer { connection, path: path.to_owned(), _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads back what a fold needs to go on as if it had never stopped.
+    pub fn resume(&self) -> Result<Resume, StoreError> {
+        let connection = &self.connection;
+        let snapshot: Option<(i64, Vec<u8>)> = connection
+            .query_row("SELECT seq, body FROM snapshot WHERE version = ?1", [SNAPSHOT_VERSION], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .optional()?;
+        let (after, snapshot) = match snapshot {
+            Some((seq, body)) => (seq, Some(body)),
+            None => (0, None),
+        };
+        let hashes = |query: &str| -> Result<Vec<(KeyHash, Minute)>, StoreError> {
+            let mut statement = connection.prepare(query)?;
+            let rows = statement.query_map([], |row| Ok((sql::key(row, 0)?, Minute(row.get(1)?))))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        let mut bodies = connection.prepare("SELECT body FROM incident")?;
+        let mut said = BTreeMap::new();
+        let mut rows = bodies.query([])?;
+        while let Some(row) = rows.next()? {
+            let incident = sql::incident(row)?;
+            said.insert(incident.id, incident.detected_at);
+        }
+        let mut cursors = connection.prepare("SELECT instance, cursor FROM source_state WHERE cursor IS NOT NULL")?;
+        Ok(Resume {
+            snapshot,
+            mentions: sql::mentions_after(connection, after)?,
+            listening: sql::listening(connection)?,
+            closed_through: sql::meta_number(connection, "closed_through")?.map(Minute),
+            now: sql::meta_number(connection, "now")?.and_then(DateTime::from_timestamp_millis),
+            seen: hashes("SELECT post, minute FROM mention")?.into_iter().collect(),
+            deleted: hashes("SELECT post, minute FROM tombstone")?.into_iter().map(|(key, _)| key).collect(),
+            said,
+            cursors: cursors.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Commits one batch.
+    pub fn append(&mut self, batch: &Append) -> Result<(), StoreError> {
+        let transaction = self.connection.transaction()?;
+        append_mentions(&transaction, &batch.mentions)?;
+        append_quotes(&transaction, &batch.quotes)?;
+        delete_posts(&transaction, &batch.deleted)?;
+        for span in &batch.listening {
+            append_span(&transaction, span)?;
+        }
+        for source in &batch.sources {
+            transaction
+                .prepare_cached(
+                    "INSERT INTO source_state (instance, network, cursor, posts, health) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT DO UPDATE SET cursor = coalesce(excluded.cursor, cursor),
+                         posts = posts + excluded.posts, health = excluded.health",
+                )?
+                .execute(params![source.instance, source.network, source.cursor, source.posts as i64, source.health])?;
+        }
+        append_findings(&transaction, batch)?;
+        if let Some(minute) = batch.closed_through {
+            sql::set_meta(&transaction, "closed_through", &minute.0.to_string())?;
+        }
+        if let Some(now) = batch.now {
+            sql::set_meta(&transaction, "now", &now.timestamp_millis().to_string())?;
+        }
+        if let (Some(body), Some(clock)) = (&batch.snapshot, batch.closed_through) {
+            transaction.execute(
+                "INSERT OR REPLACE INTO snapshot (id, version, seq, clock, body)
+                 VALUES (1, ?1, (SELECT coalesce(max(seq), 0) FROM mention), ?2, ?3)",
+                params![SNAPSHOT_VERSION, clock.0, body],
+            )?;
+        }
+        if let Some(forget) = &batch.forget {
+            forget_old(&transaction, forget)?;
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+fn append_mentions(transaction: &Transaction, mentions: &[(Option<Minute>, Mention)]) -> Result<(), StoreError> {
+    let mut touched = BTreeSet::new();
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO mention (clock, post, at, minute, service, source, region, tally, symptoms, surfaces, stage,
+             author, print, quotable)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+    )?;
+    for (clock, mention) in mentions {
+        insert.execute(params![
+            clock.map_or(i64::MIN, |minute| minute.0),
+            mention.key.0,
+            mention.at.timestamp_millis(),
+            mention.minute().0,
+            mention.service.as_str(),
+            mention.source,
+            mention.region.as_str(),
+            mention.tally.as_str(),
+            sql::join(&mention.symptoms),
+            sql::join(&mention.surfaces),
+            mention.stage.map(|stage| stage.as_str()),
+            mention.author as i64,
+            mention.print as i64,
+            mention.quotable,
+        ])?;
+        touched.insert((&mention.service, mention.minute()));
+    }
+    for (service, minute) in touched {
+        recount(transaction, service, minute)?;
+    }
+    Ok(())
+}
+
+/// Counts a minute anew from its mentions, so that no order of arrival can make a difference.
+fn recount(transaction: &Transaction, service: &ServiceId, minute: Minute) -> Result<(), StoreError> {
+    let mentions = sql::mentions_of(transaction, service, minute)?;
+    let mut replace = transaction.prepare_cached(
+        "INSERT OR REPLACE INTO bucket (service, region, source, tally, minute, posts, authors)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for ((region, tally, source), (posts, people)) in count_people(&mentions) {
+        let values = params![
+            service.as_str(),
+            region.as_str(),
+            source,
+            Tally::as_str(tally),
+            minute.0,
+            posts as i64,
+            people as i64
+        ];
+        replace.execute(values)?;
+    }
+    Ok(())
+}
+
+fn append_quotes(transaction: &Transaction, quotes: &[NewQuote]) -> Result<(), StoreError> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT OR IGNORE INTO quote (post, minute, source, reference, text, lang) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for quote in quotes {
+        let minute = Minute::of(quote.at).0;
+        insert.execute(params![quote.key.0, minute, quote.source, quote.reference, quote.text, quote.lang])?;
+    }
+    Ok(())
+}
+
+fn delete_posts(transaction: &Transaction, deleted: &[(KeyHash, Minute)]) -> Result<(), StoreError> {
+    for (key, minute) in deleted {
+        transaction
+            .prepare_cached("INSERT OR IGNORE INTO tombstone (post, minute) VALUES (?1, ?2)")?
+            .execute(params![key.0, minute.0])?;
+        transaction.prepare_cached("DELETE FROM quote WHERE post = ?1")?.execute([key.0])?;
+    }
+    Ok(())
+}
+
+/// Lengthens the span before it where the two touch, so that a stream heard for days is one row.
+fn append_span(transaction: &Transaction, span: &ListeningSpan) -> Result<(), StoreError> {
+    let longer = transaction
+        .prepare_cached(
+            "UPDATE listening SET until_second = max(until_second, ?4)
+             WHERE instance = ?1 AND heard = ?2 AND from_second = (
+                 SELECT max(from_second) FROM listening WHERE instance = ?1 AND heard = ?2 AND from_second <= ?3)
+             AND until_second >= ?3",
+        )?
+        .execute(params![span.instance, span.heard, span.from, span.until])?;
+    if longer == 0 {
+        transaction
+            .prepare_cached(
+                "INSERT INTO listening (network, instance, heard, from_second, until_second, why)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![span.network, span.instance, span.heard, span.from, span.until, span.why])?;
+    }
+    Ok(())
+}
+
+fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), StoreError> {
+    for row in &batch.expected {
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO expected (service, region, minute, mean, dispersion) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![row.service.as_str(), row.region.as_str(), row.from.0, row.mean, row.dispersion])?;
+    }
+    for spike in &batch.spikes {
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO spike
+                     (service, region, from_minute, until_minute, observed, expected, score, incident)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                spike.service.as_str(),
+                spike.region.as_str(),
+                spike.from.0,
+                spike.until.0,
+                spike.observed as i64,
+                spike.expected,
+                spike.score,
+                spike.incident,
+            ])?;
+    }
+    let mut mark = transaction.prepare_cached("UPDATE quote SET evidence = 1 WHERE post = ?1")?;
+    for incident in &batch.incidents {
+        let body = serde_json::to_string(incident).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let until = incident.end.map(|end| end.high.timestamp());
+        transaction
+            .prepare_cached(
+                "INSERT OR REPLACE INTO incident (id, service, from_second, until_second, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![incident.id, incident.service.as_str(), incident.start.low.timestamp(), until, body])?;
+        for key in incident.evidence() {
+            mark.execute([key.0])?;
+        }
+    }
+    Ok(())
+}
+
+fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<(), StoreError> {
+    let forgotten = [
+        ("DELETE FROM mention WHERE minute < ?1", forget.keys_before),
+        ("DELETE FROM tombstone WHERE minute < ?1", forget.keys_before),
+        ("DELETE FROM quote WHERE minute < ?1 AND evidence = 0", forget.unquoted_before),
+        ("DELETE FROM quote WHERE minute < ?1", forget.quoted_before),
+    ];
+    for (statement, before) in forgotten {
+        transaction.prepare_cached(statement)?.execute([before.0])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The pure fold from counted mentions to incidents: minutes close one by one, and nothing but the data decides.
+
+mod node;
+mod service;
+
+pub use node::NodeTrack;
+pub use service::find;
+
+use crate::count::{Exposure, KeyHash, ListeningSpan, Mention};
+use crate::incident::Incident;
+use crate::minute::Minute;
+use crate::post::LATENESS;
+use crate::reading::ServiceId;
+use crate::store::writer::{ExpectedRow, SpikeRow};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use service::ServiceTrack;
+use std::collections::BTreeMap;
+
+/// A minute is settled, and learnt from, when no post that is not too late can fall into it any more.
+pub const SETTLING: i64 = LATENESS.num_minutes();
+
+/// What is known of every service at the last closed minute. Two of the same history are equal.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    clock: Option<Minute>,
+    exposure: Exposure,
+    services: BTreeMap<ServiceId, ServiceTrack>,
+}
+
+/// The knobs of detection.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Settings {
+    /// How many false incidents a month are acceptable, over everything that is watched.
+    pub false_alarms_per_month: f64,
+}
+
+/// What closing minutes brought to light: new rows, and rows that replace what was said before.
+#[derive(Clone, Debug, Default)]
+pub struct Findings {
+    pub incidents: BTreeMap<String, Incident<KeyHash>>,
+    pub spikes: Vec<SpikeRow>,
+    pub expected: Vec<ExpectedRow>,
+}
+
+impl Track {
+    /// The last closed minute.
+    pub fn clock(&self) -> Option<Minute> {
+        self.clock
+    }
+
+    pub fn exposure(&self) -> &Exposure {
+        &self.exposure
+    }
+
+    /// Takes a mention that was not seen before. One that is too late to be scored is left to the counter.
+    pub fn add(&mut self, mention: &Mention) {
+        if self.clock.is_some_and(|clock| mention.minute() <= clock - SETTLING) {
+            return;
+        }
+        self.services.entry(mention.service.clone()).or_default().add(mention);
+    }
+
+    /// Takes a span of listening or of loss.
+    pub fn listen(&mut self, span: &ListeningSpan) {
+        self.exposure.add(span);
+    }
+
+    /// Closes every minute up to and with `through`. `said_at` is the clock at which findings are said; without it
+    /// the close of the minute that decided.
+    pub fn close_through(&mut self, through: Minute, said_at: Option<DateTime<Utc>>, settings: &Settings) -> Findings {
+        let mut findings = Findings::default();
+        let first = match self.clock {
+            Some(clock) => clock + 1,
+            None => self.first_minute().unwrap_or(through),
+        };
+        let mut minute = first;
+        while minute <= through {
+            let context = service::Context {
+                minute,
+                said_at: said_at.unwrap_or_else(|| minute.close()),
+                exposure: &self.exposure,
+                settings,
+                watched: self.services.len(),
+            };
+            for (id, service) in &mut self.services {
+                service.close(id, &context, &mut findings);
+            }
+            if minute.0 % Minute::HOUR == 0 {
+                self.exposure.forget_before(minute - service::MEMORY);
+            }
+            self.clock = Some(minute);
+            minute = minute + 1;
+        }
+        findings
+    }
+
+    /// Gives incidents the times at which they were said, after they were found again from stored mentions.
+    pub fn restore_said(&mut self, said: &BTreeMap<String, DateTime<Utc>>) {
+        for service in self.services.values_mut() {
+            service.restore_said(said);
+        }
+    }
+
+    fn first_minute(&self) -> Option<Minute> {
+        let mentioned = self.services.values().filter_map(ServiceTrack::first_minute).min();
+        match (self.exposure.first_of_all(), mentioned) {
+            (Some(heard), Some(mentioned)) => Some(heard.min(mentioned)),
+            (heard, mentioned) => heard.or(mentioned),
+        }
+    }
+}

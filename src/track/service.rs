@@ -1,0 +1,265 @@
+//! One service: its recent mentions, its regions' alarms, and the incident that they make.
+
+use super::node::{NodeTrack, OpenSpike};
+use super::{Findings, SETTLING, Settings};
+use crate::count::{Exposure, Mention, People, Tally, count_minute};
+use crate::detect::{self, Score, calibrate};
+use crate::incident::course::{Course, Verdict};
+use crate::incident::view::View;
+use crate::minute::Minute;
+use crate::reading::ServiceId;
+use crate::region::Region;
+use crate::store::writer::{ExpectedRow, SpikeRow};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Minutes for which mentions and counts stay at hand, before an alarm may look back at them.
+pub const MEMORY: i64 = 6 * Minute::HOUR;
+/// The fewest people whose word makes an incident.
+const FEWEST_PEOPLE: u64 = 5;
+/// Minutes without elevated reports after which a spike is over.
+const CALM: i64 = 15;
+/// Minutes after which an outage that goes on is learnt as the new normal.
+const NEW_NORMAL: i64 = 3 * Minute::DAY;
+
+/// What closing a minute needs to know beside the service itself.
+pub struct Context<'a> {
+    pub minute: Minute,
+    pub said_at: DateTime<Utc>,
+    pub exposure: &'a Exposure,
+    pub settings: &'a Settings,
+    /// How many services are watched.
+    pub watched: usize,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceTrack {
+    mentions: BTreeMap<Minute, Vec<Mention>>,
+    /// Minutes whose mentions have changed since they were counted.
+    dirty: BTreeSet<Minute>,
+    /// Sorted by region, so that a parent comes before its parts.
+    nodes: Vec<(Region, NodeTrack)>,
+    course: Option<Course>,
+}
+
+impl ServiceTrack {
+    pub fn add(&mut self, mention: &Mention) {
+        let minute = self.mentions.entry(mention.minute()).or_default();
+        let place = minute.partition_point(|other| other.order() < mention.order());
+        minute.insert(place, mention.clone());
+        self.dirty.insert(mention.minute());
+    }
+
+    pub fn first_minute(&self) -> Option<Minute> {
+        self.mentions.keys().next().copied()
+    }
+
+    pub fn restore_said(&mut self, said: &BTreeMap<String, DateTime<Utc>>) {
+        if let Some(course) = &mut self.course {
+            course.restore_said(said);
+        }
+    }
+
+    /// Closes a minute: count, settle, score, and carry the incident on.
+    pub fn close(&mut self, id: &ServiceId, context: &Context<'_>, findings: &mut Findings) {
+        self.recount(context);
+        self.settle(context);
+        let alarms = self.raise_alarms(context);
+        self.follow_spikes(id, context, &alarms, findings);
+        self.follow_incident(id, context, &alarms, findings);
+        self.tell_expectations(id, context, findings);
+        self.forget(context.minute);
+    }
+
+    fn recount(&mut self, context: &Context<'_>) {
+        let later = self.dirty.split_off(&(context.minute + 1));
+        for minute in std::mem::replace(&mut self.dirty, later) {
+            let mentions = self.mentions.get(&minute).map_or(&[][..], Vec::as_slice);
+            for (region, count) in count_minute(mentions) {
+                let index = match self.nodes.binary_search_by_key(&region, |(region, _)| *region) {
+                    Ok(index) => index,
+                    Err(index) => {
+                        self.nodes.insert(index, (region, NodeTrack::default()));
+                        index
+                    }
+                };
+                if let Some((_, node)) = self.nodes.get_mut(index) {
+                    node.set(minute, count, context.exposure);
+                }
+            }
+        }
+    }
+
+    /// Settles the nodes in which something happens; the quiet ones follow once an hour.
+    fn settle(&mut self, context: &Context<'_>) {
+        let hourly = context.minute.0 % Minute::HOUR == 0;
+        let course = self.course.as_ref();
+        let frozen = |minute| course.is_some_and(|course| course.freezes(minute, context.minute, NEW_NORMAL));
+        // From the parts up, so that each learns beside what its parent knew before. A parent sorts before its parts.
+        for index in (0..self.nodes.len()).rev() {
+            let (parents, parts) = self.nodes.split_at_mut(index);
+            let Some((region, node)) = parts.first_mut() else { continue };
+            if hourly || node.is_active(context.minute) {
+                let parent = region.parent().and_then(|parent| find(parents, parent));
+                node.settle(context.minute - SETTLING, frozen, context.exposure, parent);
+            }
+        }
+    }
+
+    fn parent(&self, region: Region) -> Option<&NodeTrack> {
+        region.parent().and_then(|parent| find(&self.nodes, parent))
+    }
+
+    fn node_mut(&mut self, region: Region) -> Option<&mut NodeTrack> {
+        let index = self.nodes.binary_search_by_key(&region, |(region, _)| *region).ok()?;
+        self.nodes.get_mut(index).map(|(_, node)| node)
+    }
+
+    /// The nodes whose score, confirmed by as many distinct people, exceeds the threshold.
+    fn raise_alarms(&self, context: &Context<'_>) -> BTreeMap<Region, Score> {
+        let mut alarms = BTreeMap::new();
+        for (region, node) in &self.nodes {
+            if !node.is_active(context.minute) {
+                continue;
+            }
+            let score = node.score(context.minute, self.parent(*region), context.exposure);
+            let threshold = calibrate::threshold(
+                context.settings.false_alarms_per_month,
+                context.watched,
+                score.expected_in_window / score.since.max(1) as f64,
+            );
+            if score.llr < threshold {
+                continue;
+            }
+            let people = self.people(*region, context.minute - score.since + 1, context.minute);
+            // One author's flood, or one text's copies, count once over the whole window.
+            let repeated = score.observed_in_window - people as f64;
+            let confirmed = detect::poisson_llr(people as f64, score.expected_in_window.max(repeated));
+            if people >= FEWEST_PEOPLE && (repeated <= 0.5 * people as f64 || confirmed >= threshold) {
+                alarms.insert(*region, score);
+            }
+        }
+        alarms
+    }
+
+    /// Distinct people who reported from a region in `[from, until]`.
+    fn people(&self, region: Region, from: Minute, until: Minute) -> u64 {
+        let mentions = self.mentions.range(from..=until).flat_map(|(_, mentions)| mentions);
+        People::among(mentions.filter(|mention| mention.tally == Tally::Report && region.contains(mention.region)))
+    }
+
+    fn follow_spikes(
+        &mut self,
+        id: &ServiceId,
+        context: &Context<'_>,
+        alarms: &BTreeMap<Region, Score>,
+        findings: &mut Findings,
+    ) {
+        let now = context.minute;
+        for index in 0..self.nodes.len() {
+            let Some((region, node)) = self.nodes.get(index) else { continue };
+            let region = *region;
+            let alarm = alarms.get(&region);
+            let Some(mut spike) = node.spike.or(alarm.map(|score| OpenSpike {
+                from: now - score.since + 1,
+                last_elevated: now,
+                score: score.llr,
+            })) else {
+                continue;
+            };
+            let parent = self.parent(region);
+            let elevated = node.is_elevated(now, parent, context.exposure);
+            if elevated {
+                spike.last_elevated = now;
+            }
+            spike.score = spike.score.max(alarm.map_or(0.0, |score| score.llr));
+            let until = spike.last_elevated;
+            let samples = node.samples(spike.from, until, parent, context.exposure);
+            findings.spikes.push(SpikeRow {
+                service: id.clone(),
+                region,
+                from: spike.from,
+                until: until + 1,
+                observed: self.people(region, spike.from, until),
+                expected: samples.iter().map(|sample| sample.expected).sum(),
+                score: spike.score,
+                incident: None,
+            });
+            let over = now - spike.last_elevated > CALM;
+            if let Some(node) = self.node_mut(region) {
+                node.spike = Some(spike);
+                if over {
+                    node.reset_alarm();
+                }
+            }
+        }
+    }
+
+    fn follow_incident(
+        &mut self,
+        id: &ServiceId,
+        context: &Context<'_>,
+        alarms: &BTreeMap<Region, Score>,
+        findings: &mut Findings,
+    ) {
+        let view = View {
+            service: id,
+            minute: context.minute,
+            said_at: context.said_at,
+            exposure: context.exposure,
+            nodes: &self.nodes,
+            mentions: &self.mentions,
+        };
+        let verdict = match self.course.take() {
+            Some(course) => course.follow(&view, alarms),
+            None => Course::open(&view, alarms),
+        };
+        match verdict {
+            Verdict::Nothing => {}
+            Verdict::Open { course, said } => {
+                for spike in findings.spikes.iter_mut().filter(|spike| spike.service == *id) {
+                    if course.covers(spike.until) {
+                        spike.incident = Some(course.id().to_owned());
+                    }
+                }
+                if said {
+                    findings.incidents.insert(course.id().to_owned(), course.incident().clone());
+                }
+                self.course = Some(*course);
+            }
+        }
+    }
+
+    fn tell_expectations(&mut self, id: &ServiceId, context: &Context<'_>, findings: &mut Findings) {
+        for index in 0..self.nodes.len() {
+            let (parents, parts) = self.nodes.split_at_mut(index);
+            let Some((region, node)) = parts.first_mut() else { continue };
+            if node.was_told() && context.minute.0 % Minute::HOUR != 0 {
+                continue;
+            }
+            let parent = region.parent().and_then(|parent| find(parents, parent));
+            if let Some((mean, dispersion)) = node.expectation_to_tell(context.minute, parent) {
+                let row = ExpectedRow { service: id.clone(), region: *region, from: context.minute, mean, dispersion };
+                findings.expected.push(row);
+            }
+        }
+    }
+
+    fn forget(&mut self, minute: Minute) {
+        if minute.0 % Minute::HOUR != 0 {
+            return;
+        }
+        let since = self.course.as_ref().map_or(minute, Course::looks_back_to).min(minute) - MEMORY;
+        self.mentions = self.mentions.split_off(&since);
+        for (_, node) in &mut self.nodes {
+            node.forget_before(since);
+        }
+    }
+}
+
+/// The node of a region among nodes sorted by region.
+pub fn find(nodes: &[(Region, NodeTrack)], region: Region) -> Option<&NodeTrack> {
+    let index = nodes.binary_search_by_key(&region, |(region, _)| *region).ok()?;
+    nodes.get(index).map(|(_, node)| node)
+}

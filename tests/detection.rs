@@ -1,0 +1,253 @@
+//! The detector against simulated life: what must and what must not be found, and how well it is dated.
+
+#[expect(dead_code, reason = "shared with the bench, which uses the rest")]
+mod sim;
+
+use fastrand::Rng;
+use proptest::prelude::*;
+use sim::{Life, Outage, Shape, poisson};
+use std::collections::VecDeque;
+use whatsdown::detect::calibrate::{Budget, is_alarm};
+use whatsdown::detect::interval::{end, start};
+use whatsdown::detect::{Baseline, Expected, Node, Sample, Score};
+use whatsdown::minute::Minute;
+
+/// A Monday, 00:00.
+const FIRST: Minute = Minute(27_000_000 / Minute::WEEK * Minute::WEEK - 3 * Minute::DAY);
+
+fn at(offset: usize) -> Minute {
+    FIRST + i64::try_from(offset).unwrap_or(i64::MAX)
+}
+
+/// One node with one source; a minute is learnt a quarter of an hour later, if there was no alarm until then.
+struct Watch {
+    baseline: Baseline,
+    node: Node,
+    now: Minute,
+    unsettled: VecDeque<f64>,
+    frozen_until: Minute,
+}
+
+impl Watch {
+    fn new() -> Watch {
+        let (baseline, node) = (Baseline::new(FIRST), Node::default());
+        Watch { baseline, node, now: FIRST, unsettled: VecDeque::new(), frozen_until: FIRST }
+    }
+
+    fn step(&mut self, observed: f64) -> bool {
+        let expected = self.baseline.expected(self.now, None);
+        if self.now == self.frozen_until {
+            self.node = Node::default();
+        }
+        let alarm = is_alarm(&self.node.step(observed, expected), Budget::default().threshold(expected.mean));
+        if alarm {
+            self.frozen_until = self.now + 60;
+        }
+        self.unsettled.push_back(observed);
+        if self.unsettled.len() > 15
+            && let Some(settled) = self.unsettled.pop_front()
+            && self.now >= self.frozen_until
+        {
+            self.baseline.learn(self.now - 15, settled, 1.0, None);
+        }
+        self.now = self.now + 1;
+        alarm
+    }
+
+    /// Learns without judging.
+    fn backfill(&mut self, counts: &[f64]) {
+        for count in counts {
+            self.baseline.learn(self.now, *count, 1.0, None);
+            self.now = self.now + 1;
+        }
+        self.frozen_until = self.now;
+    }
+
+    fn first_alarm(&mut self, counts: impl IntoIterator<Item = f64>) -> Option<usize> {
+        counts.into_iter().map(|count| self.step(count)).collect::<Vec<bool>>().iter().position(|alarm| *alarm)
+    }
+}
+
+#[test]
+fn a_sources_first_posts_are_no_spike() {
+    for seed in 0..20 {
+        let mut rng = Rng::with_seed(seed);
+        let counts = Life::steady(2.0).counts(&mut rng, &[2.0; 600]);
+        assert_eq!(Watch::new().first_alarm(counts), None, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_huge_outage_in_the_first_minutes_is_found() {
+    for seed in 0..20 {
+        let mut rng = Rng::with_seed(seed);
+        let counts = Life::steady(60.0).counts(&mut rng, &[60.0; 10]);
+        assert!(Watch::new().first_alarm(counts).is_some(), "seed {seed}");
+    }
+}
+
+#[test]
+fn an_hour_of_life_is_enough_to_find_a_clear_jump_within_ten_minutes() {
+    let mut late = 0;
+    for seed in 0..100 {
+        let mut rng = Rng::with_seed(seed);
+        let life = Life::steady(0.2);
+        let mut watch = Watch::new();
+        assert_eq!(watch.first_alarm(life.counts(&mut rng, &[0.2; 60])), None, "seed {seed}");
+        late += usize::from(watch.first_alarm(life.counts(&mut rng, &[3.0; 10])).is_none());
+    }
+    assert!(late <= 5, "{late} of 100 not found");
+}
+
+#[test]
+fn a_busy_hour_is_known_after_two_weeks() {
+    let mut alarms = 0;
+    for seed in 0..5 {
+        let mut rng = Rng::with_seed(seed);
+        let quiet_but_for_eight_pm = |offset: usize| if offset / 60 % 24 == 20 { 5.0 } else { 0.5 };
+        let rates: Vec<f64> = (0..5 * 7 * 24 * 60).map(quiet_but_for_eight_pm).collect();
+        let counts = Life::steady(1.0).counts(&mut rng, &rates);
+        let mut watch = Watch::new();
+        let (learnt, watched) = counts.split_at(2 * 7 * 24 * 60);
+        watch.backfill(learnt);
+        alarms += usize::from(watch.first_alarm(watched.iter().copied()).is_some());
+    }
+    assert_eq!(alarms, 0);
+}
+
+#[test]
+fn a_silent_source_teaches_and_says_nothing() {
+    let mut watch = Watch::new();
+    watch.first_alarm([1.0; 500]);
+    let before = watch.baseline.clone();
+    for minute in 0..100 {
+        watch.baseline.learn(watch.now + minute, 0.0, 0.0, None);
+    }
+    assert_eq!(watch.baseline, before);
+    let unheard = before.expected(watch.now, None).scaled(0.0);
+    assert_eq!((unheard.mean, watch.node.clone().step(0.0, unheard).llr), (0.0, watch.node.step(0.0, unheard).llr));
+}
+
+#[test]
+fn an_outage_nobody_noticed_spoils_little_of_the_baseline() {
+    let mut rng = Rng::with_seed(3);
+    let life = Life::steady(0.5);
+    let mut watch = Watch::new();
+    watch.first_alarm(life.counts(&mut rng, &vec![0.5; 5000]));
+    let before = watch.baseline.expected(watch.now, None).mean;
+    watch.backfill(&life.counts(&mut rng, &[20.0; 180]));
+    let after = watch.baseline.expected(watch.now, None).mean;
+    assert!(after < 2.0 * before, "{before} became {after}");
+}
+
+#[test]
+fn a_child_exceeds_neither_its_parents_rate_nor_its_bound() {
+    let mut parent = Watch::new();
+    parent.first_alarm(vec![0.0; 3000]);
+    let child = Baseline::new(parent.now);
+    let (alone, lent) = (child.expected(parent.now, None), child.expected(parent.now, Some(&parent.baseline)));
+    assert!(lent.upper < alone.upper / 10.0 && lent.mean <= parent.baseline.expected(parent.now, None).mean);
+}
+
+#[test]
+fn state_survives_postcard() {
+    let mut watch = Watch::new();
+    watch.first_alarm(vec![3.0; 5000]);
+    watch.first_alarm([9.0; 5]);
+    let bytes = postcard::to_stdvec(&(&watch.baseline, &watch.node)).unwrap();
+    let (baseline, node): (Baseline, Node) = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!((baseline, node), (watch.baseline, watch.node));
+}
+
+/// Samples around one outage, the alarm's minute and the outage.
+fn episode(seed: u64, rate: f64, adds: f64, back: f64) -> Option<(Vec<Sample>, Minute, Outage)> {
+    let mut rng = Rng::with_seed(seed);
+    let begin = 200.0 + 10.0 * rng.f64();
+    let (minutes, talk) = (60.0 + 60.0 * rng.f64(), 3.0 + 20.0 * rng.f64());
+    let outage = Outage { start: begin, minutes, adds, shape: Shape::Step, talk, back };
+    let mut rates = vec![rate; 400];
+    let recoveries = outage.apply(&mut rates);
+    let counts = Life::steady(rate).counts(&mut rng, &rates);
+    let expected = Expected { mean: rate, upper: 1.5 * rate + 0.02, dispersion: 1.0 + rate / 4.0 };
+    let mut node = Node::default();
+    let alarm = counts.iter().position(|count| node.step(*count, expected).llr > 14.0)?;
+    let samples = counts.iter().zip(recoveries).enumerate().map(|(offset, (count, recoveries))| Sample {
+        minute: at(offset),
+        reports: *count,
+        recoveries: poisson(&mut rng, recoveries),
+        expected: rate,
+        exposure: 1.0,
+    });
+    Some((samples.collect(), at(alarm), outage))
+}
+
+#[test]
+fn intervals_hold_the_truth_nine_times_in_ten() {
+    let minutes = |minutes: f64| FIRST.start() + chrono::TimeDelta::milliseconds((minutes * 60_000.0) as i64);
+    let (mut starts, mut ends, mut all) = (0, 0, 0);
+    for seed in 0..40 {
+        for (rate, adds) in [(0.02, 0.5), (0.2, 1.0), (2.0, 6.0), (20.0, 40.0)] {
+            let (samples, alarm, outage) = episode(seed, rate, adds, 0.3).unwrap();
+            let begun = start(&samples, alarm).unwrap();
+            let until = (outage.end() + 50.0) as usize;
+            let over = end(&samples[..until], begun.estimate, None).unwrap();
+            all += 1;
+            starts += usize::from((begun.low..=begun.high).contains(&minutes(outage.start)));
+            ends += usize::from((over.interval.low..=over.interval.high).contains(&minutes(outage.end())));
+        }
+    }
+    for (what, held) in [("start", starts), ("end", ends)] {
+        let share = held as f64 / f64::from(all);
+        assert!((0.8..=0.99).contains(&share), "{what}: {share}");
+    }
+}
+
+#[test]
+fn it_is_not_over_while_it_lasts_and_over_an_hour_later() {
+    let (mut early, mut missed) = (0, 0);
+    for seed in 0..40 {
+        let (samples, alarm, outage) = episode(seed, 2.0, 6.0, 0.3).unwrap();
+        let begun = start(&samples, alarm).unwrap().estimate;
+        let over = |at: f64| end(&samples[..at as usize], begun, None).unwrap().over;
+        early += usize::from(over(outage.end() - 3.0) > 0.9);
+        missed += usize::from(over(outage.end() + 60.0) < 0.9);
+    }
+    assert!(early <= 2, "{early} of 40 said to be over while they last");
+    assert!(missed <= 2, "{missed} of 40 not said to be over");
+}
+
+fn absurd() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        Just(0.0),
+        Just(-1.0),
+        Just(f64::NAN),
+        Just(f64::INFINITY),
+        Just(f64::NEG_INFINITY),
+        Just(f64::MAX),
+        Just(1e-300),
+        0.0..1e4_f64,
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn absurd_numbers_never_panic_or_give_nan(values in prop::collection::vec((absurd(), absurd(), absurd(), absurd()), 1..60)) {
+        let mut node = Node::default();
+        let mut baseline = Baseline::new(FIRST);
+        let mut samples = Vec::new();
+        for (offset, (observed, mean, upper, dispersion)) in values.into_iter().enumerate() {
+            let minute = at(offset * (offset % 7));
+            let Score { llr, observed_in_window, expected_in_window, .. } =
+                node.step(observed, Expected { mean, upper, dispersion });
+            prop_assert!(llr.is_finite() && observed_in_window.is_finite() && expected_in_window.is_finite());
+            baseline.learn(minute, observed, mean, None);
+            let expected = baseline.expected(minute + 1, None).scaled(upper);
+            prop_assert!(expected.mean.is_finite() && expected.upper.is_finite() && expected.dispersion >= 1.0);
+            samples.push(Sample { minute, reports: observed, recoveries: upper, expected: mean, exposure: dispersion });
+        }
+        let begun = start(&samples, FIRST + 1000).map_or(FIRST.start(), |interval| interval.estimate);
+        let over = end(&samples, begun, Some(begun)).map_or(0.0, |end| end.over);
+        prop_assert!((0.0..=1.0).contains(&over));
+    }
+}

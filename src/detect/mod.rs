@@ -5,6 +5,7 @@
 //! how unlikely the recent past is as a [`Score`]; [`calibrate`] says which score is an alarm; [`interval`] dates the
 //! start and the end. Formulas, sources and measured figures: `docs/detection.md`.
 
+mod band;
 pub mod baseline;
 pub mod calibrate;
 pub mod cusum;
@@ -12,8 +13,11 @@ pub mod focus;
 pub mod interval;
 mod math;
 
+pub use band::band;
 pub use baseline::Baseline;
 pub use interval::{EndEstimate, Interval, Sample};
+
+pub use math::poisson_llr;
 
 use cusum::Cusum;
 use focus::Focus;

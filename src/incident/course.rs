@@ -10,9 +10,10 @@ use crate::detect::{Expected, Sample, Score, calibrate, interval};
 use crate::minute::Minute;
 use crate::reading::Stage;
 use crate::region::Region;
+use crate::track::Alarm;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Minutes before the alarm that the start is looked for in.
 const LOOK_BACK: i64 = 3 * Minute::HOUR;
@@ -72,11 +73,11 @@ struct Surge {
 
 impl Course {
     /// Opens an incident when an alarm was raised.
-    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Score>) -> Verdict {
+    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) -> Verdict {
         // The world tells most; a region speaks for itself where the world has seen nothing.
-        let loudest = alarms.iter().max_by(|a, b| a.1.llr.total_cmp(&b.1.llr));
-        let Some((region, score)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
-        let from = view.minute - score.since + 1;
+        let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
+        let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
+        let from = alarm.from(view.minute);
         let samples = view.samples(*region, from - LOOK_BACK, view.minute);
         let start = interval::start(&samples, view.minute).unwrap_or_else(|| at_minute(from));
         let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
@@ -91,7 +92,7 @@ impl Course {
             peak,
             reports: 0,
             authors: 0,
-            confidence: calibrate::confidence(score),
+            confidence: 0.0,
             regions: Vec::new(),
             symptoms: Vec::new(),
             surfaces: Vec::new(),
@@ -112,8 +113,9 @@ impl Course {
     }
 
     /// Carries the incident on by one minute.
-    pub fn follow(mut self, view: &View<'_>, alarms: &BTreeMap<Region, Score>) -> Verdict {
+    pub fn follow(mut self, view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) -> Verdict {
         let before = self.incident.clone();
+        self.trust(view, alarms);
         if let Some(resolved) = self.resolved {
             if view.minute - resolved > RELAPSE_WITHIN {
                 return Course::open(view, alarms);
@@ -166,6 +168,15 @@ impl Course {
         if let Some(at) = said.get(&self.incident.id) {
             self.incident.detected_at = *at;
         }
+    }
+
+    /// Confidence grows with what is seen; a decaying outage does not become doubtful.
+    fn trust(&mut self, view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) {
+        let Some(alarm) = alarms.get(&self.primary) else { return };
+        let reports = view.mentions(Tally::Report, alarm.from(view.minute), view.minute);
+        let networks: BTreeSet<&str> = reports.map(|mention| mention.source.as_str()).collect();
+        let confidence = calibrate::confidence(alarm.score.llr, alarm.threshold, networks.len(), alarm.people as f64);
+        self.incident.confidence = self.incident.confidence.max(confidence);
     }
 
     fn date_start(&mut self, view: &View<'_>) {
@@ -290,9 +301,9 @@ impl Course {
     }
 
     /// After it was resolved: reports anew are a relapse of the same incident.
-    fn take_up_again(&mut self, view: &View<'_>, alarms: &BTreeMap<Region, Score>) {
+    fn take_up_again(&mut self, view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) {
         let Some(resolved) = self.resolved else { return };
-        let Some(score) = alarms.get(&self.primary) else { return };
+        let Some(alarm) = alarms.get(&self.primary) else { return };
         let before = view.samples(self.primary, resolved - TROUGH, resolved);
         let trough = before.iter().map(|sample| sample.reports).sum::<f64>() / TROUGH as f64;
         let mut focus = Focus::default();
@@ -301,7 +312,7 @@ impl Course {
             let upper = 1.5 * trough.max(sample.expected) + 0.1;
             again = focus.step(sample.reports, Expected { mean: trough, upper, dispersion: 1.0 });
         }
-        if again.llr < RELAPSE || score.llr < RELAPSE {
+        if again.llr < RELAPSE || alarm.score.llr < RELAPSE {
             return;
         }
         let from = view.minute - again.since + 1;

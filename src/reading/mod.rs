@@ -1,6 +1,20 @@
 //! Post in, reading out: which service, report or recovery or echo, which symptom, which region, and why.
 
+pub mod catalogue;
+mod clauses;
+mod fold;
+mod judge;
+pub mod lexicon;
+mod names;
+mod phrases;
 pub mod place;
+pub mod problem;
+mod reader;
+
+pub use catalogue::{Catalogue, Service};
+pub use lexicon::Lexicon;
+pub use problem::Problem;
+pub use reader::{Reader, ReaderError};
 
 use crate::region::Region;
 use serde::{Deserialize, Serialize};

@@ -88,6 +88,8 @@ pub enum State {
     Silent,
     /// The job was ended in order.
     Stopped,
+    /// Not listened to: its posts come from a recording.
+    Replayed,
 }
 
 /// What a source asks for next.

@@ -7,6 +7,8 @@ pub use node::NodeTrack;
 pub use service::find;
 
 use crate::count::{Exposure, KeyHash, ListeningSpan, Mention};
+use crate::detect::Score;
+use crate::detect::calibrate::Budget;
 use crate::incident::Incident;
 use crate::minute::Minute;
 use crate::post::LATENESS;
@@ -33,6 +35,21 @@ pub struct Track {
 pub struct Settings {
     /// How many false incidents a month are acceptable, over everything that is watched.
     pub false_alarms_per_month: f64,
+}
+
+/// A region's score above its threshold, confirmed by distinct people.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Alarm {
+    pub score: Score,
+    pub threshold: f64,
+    pub people: u64,
+}
+
+impl Alarm {
+    /// The first minute of the excess, if it is raised at `now`.
+    pub fn from(&self, now: Minute) -> Minute {
+        now - self.score.since + 1
+    }
 }
 
 /// What closing minutes brought to light: new rows, and rows that replace what was said before.
@@ -76,12 +93,12 @@ impl Track {
         };
         let mut minute = first;
         while minute <= through {
+            let nodes = self.services.values().map(ServiceTrack::nodes).sum();
             let context = service::Context {
                 minute,
                 said_at: said_at.unwrap_or_else(|| minute.close()),
                 exposure: &self.exposure,
-                settings,
-                watched: self.services.len(),
+                budget: Budget { false_alarms_per_month: settings.false_alarms_per_month, nodes },
             };
             for (id, service) in &mut self.services {
                 service.close(id, &context, &mut findings);

@@ -1,9 +1,10 @@
 //! One service: its recent mentions, its regions' alarms, and the incident that they make.
 
 use super::node::{NodeTrack, OpenSpike};
-use super::{Findings, SETTLING, Settings};
+use super::{Alarm, Findings, SETTLING};
 use crate::count::{Exposure, Mention, People, Tally, count_minute};
-use crate::detect::{self, Score, calibrate};
+use crate::detect;
+use crate::detect::calibrate::{self, Budget};
 use crate::incident::course::{Course, Verdict};
 use crate::incident::view::View;
 use crate::minute::Minute;
@@ -28,9 +29,7 @@ pub struct Context<'a> {
     pub minute: Minute,
     pub said_at: DateTime<Utc>,
     pub exposure: &'a Exposure,
-    pub settings: &'a Settings,
-    /// How many services are watched.
-    pub watched: usize,
+    pub budget: Budget,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -49,6 +48,11 @@ impl ServiceTrack {
         let place = minute.partition_point(|other| other.order() < mention.order());
         minute.insert(place, mention.clone());
         self.dirty.insert(mention.minute());
+    }
+
+    /// How many regions are watched.
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
     }
 
     pub fn first_minute(&self) -> Option<Minute> {
@@ -116,20 +120,20 @@ impl ServiceTrack {
         self.nodes.get_mut(index).map(|(_, node)| node)
     }
 
-    /// The nodes whose score, confirmed by as many distinct people, exceeds the threshold.
-    fn raise_alarms(&self, context: &Context<'_>) -> BTreeMap<Region, Score> {
-        let mut alarms = BTreeMap::new();
+    /// The nodes whose score, confirmed by as many distinct people, exceeds the threshold. A part of a region that is in
+    /// alarm needs less to join it.
+    fn raise_alarms(&self, context: &Context<'_>) -> BTreeMap<Region, Alarm> {
+        let mut alarms: BTreeMap<Region, Alarm> = BTreeMap::new();
         for (region, node) in &self.nodes {
             if !node.is_active(context.minute) {
                 continue;
             }
             let score = node.score(context.minute, self.parent(*region), context.exposure);
-            let threshold = calibrate::threshold(
-                context.settings.false_alarms_per_month,
-                context.watched,
-                score.expected_in_window / score.since.max(1) as f64,
-            );
-            if score.llr < threshold {
+            let mean = score.expected_in_window / score.since.max(1) as f64;
+            let joins = region.parent().is_some_and(|parent| alarms.contains_key(&parent));
+            let threshold =
+                if joins { context.budget.threshold_in_alarm(mean) } else { context.budget.threshold(mean) };
+            if !calibrate::is_alarm(&score, threshold) {
                 continue;
             }
             let people = self.people(*region, context.minute - score.since + 1, context.minute);
@@ -137,7 +141,7 @@ impl ServiceTrack {
             let repeated = score.observed_in_window - people as f64;
             let confirmed = detect::poisson_llr(people as f64, score.expected_in_window.max(repeated));
             if people >= FEWEST_PEOPLE && (repeated <= 0.5 * people as f64 || confirmed >= threshold) {
-                alarms.insert(*region, score);
+                alarms.insert(*region, Alarm { score, threshold, people });
             }
         }
         alarms
@@ -153,7 +157,7 @@ impl ServiceTrack {
         &mut self,
         id: &ServiceId,
         context: &Context<'_>,
-        alarms: &BTreeMap<Region, Score>,
+        alarms: &BTreeMap<Region, Alarm>,
         findings: &mut Findings,
     ) {
         let now = context.minute;
@@ -161,10 +165,10 @@ impl ServiceTrack {
             let Some((region, node)) = self.nodes.get(index) else { continue };
             let region = *region;
             let alarm = alarms.get(&region);
-            let Some(mut spike) = node.spike.or(alarm.map(|score| OpenSpike {
-                from: now - score.since + 1,
+            let Some(mut spike) = node.spike.or(alarm.map(|alarm| OpenSpike {
+                from: alarm.from(now),
                 last_elevated: now,
-                score: score.llr,
+                score: alarm.score.llr,
             })) else {
                 continue;
             };
@@ -173,7 +177,7 @@ impl ServiceTrack {
             if elevated {
                 spike.last_elevated = now;
             }
-            spike.score = spike.score.max(alarm.map_or(0.0, |score| score.llr));
+            spike.score = spike.score.max(alarm.map_or(0.0, |alarm| alarm.score.llr));
             let until = spike.last_elevated;
             let samples = node.samples(spike.from, until, parent, context.exposure);
             findings.spikes.push(SpikeRow {
@@ -200,7 +204,7 @@ impl ServiceTrack {
         &mut self,
         id: &ServiceId,
         context: &Context<'_>,
-        alarms: &BTreeMap<Region, Score>,
+        alarms: &BTreeMap<Region, Alarm>,
         findings: &mut Findings,
     ) {
         let view = View {

@@ -1,0 +1,243 @@
+//! From names and phrases to what is said of each service.
+
+use super::clauses::{Clause, clause_at, clauses};
+use super::lexicon::{Group, Sense};
+use super::names::Mention;
+use super::phrases::Hit;
+use super::{Kind, fold};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::ops::Range;
+
+/// What is said of one service, and what showed it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Verdict {
+    pub service: usize,
+    pub kind: Kind,
+    pub mentions: Vec<Mention>,
+    pub hits: Vec<Hit>,
+}
+
+/// Names that stand in a list share what is said of them: 'Facebook, Instagram and WhatsApp are down'.
+struct List {
+    range: Range<usize>,
+    mentions: Vec<Mention>,
+    clause: usize,
+    /// What is said of it, by the clause that says so.
+    hits: Vec<(usize, Hit)>,
+}
+
+/// Judges a masked text.
+pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashSet<String>) -> Vec<Verdict> {
+    let hits = strongest(hits);
+    if hits.iter().any(|hit| hit.sense == Sense::Says(Group::Veto)) {
+        return Vec::new();
+    }
+    let mut lists = lists(text, mentions, joiners);
+    let ranges: Vec<Range<usize>> = lists.iter().map(|list| list.range.clone()).collect();
+    let clauses = clauses(text, &hits, &ranges);
+    for list in &mut lists {
+        list.clause = clause_at(&clauses, list.range.start);
+    }
+    let lists = meant(lists, &hits, &clauses);
+    let lists = attribute(lists, &hits, &clauses);
+    let echoes: Vec<&Hit> = hits.iter().filter(|hit| hit.sense == Sense::Says(Group::Echo)).collect();
+    by_service(lists).into_iter().filter_map(|(service, said)| said.verdict(service, &echoes)).collect()
+}
+
+/// Drops a phrase that lies within a longer one, and all that an idiom overlaps.
+pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
+    let competes = |sense: Sense| matches!(sense, Sense::Says(_) | Sense::Fails(_) | Sense::Stage(_));
+    let mut kept: Vec<Hit> = Vec::new();
+    // Sorted by start, then the longer first: what is contained comes after what contains it.
+    let mut reach: Option<Range<usize>> = None;
+    for hit in hits {
+        if !competes(hit.sense) {
+            kept.push(hit);
+            continue;
+        }
+        match &reach {
+            Some(longer) if hit.range.end <= longer.end => {
+                if let Sense::Fails(symptom) = hit.sense
+                    && *longer != hit.range
+                {
+                    kept.push(Hit { sense: Sense::Part(symptom), ..hit });
+                } else if *longer == hit.range {
+                    kept.push(hit);
+                }
+            }
+            _ => {
+                reach = Some(hit.range.clone());
+                kept.push(hit);
+            }
+        }
+    }
+    let idioms: Vec<Range<usize>> =
+        kept.iter().filter(|hit| hit.sense == Sense::Says(Group::Idiom)).map(|hit| hit.range.clone()).collect();
+    kept.retain(|hit| {
+        let first = idioms.partition_point(|idiom| idiom.end <= hit.range.start);
+        let undone = idioms.get(first).is_some_and(|idiom| {
+            idiom.start < hit.range.end && !(hit.range.start <= idiom.start && idiom.end <= hit.range.end)
+        });
+        !undone || hit.sense == Sense::Contrast
+    });
+    kept
+}
+
+fn lists(text: &str, mentions: Vec<Mention>, joiners: &HashSet<String>) -> Vec<List> {
+    let mut lists: Vec<List> = Vec::new();
+    for mention in mentions {
+        match lists.last_mut() {
+            Some(list) if joins(text.get(list.range.end..mention.range.start), joiners) => {
+                list.range.end = list.range.end.max(mention.range.end);
+                list.mentions.push(mention);
+            }
+            _ => {
+                lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() })
+            }
+        }
+    }
+    lists
+}
+
+/// Whether what stands between two names makes a list of them. `None` is the same name of two services.
+fn joins(between: Option<&str>, joiners: &HashSet<String>) -> bool {
+    const LONGEST: usize = 16;
+    let Some(between) = between else { return true };
+    between.len() <= LONGEST
+        && !between.contains(['.', '!', '?', '\n', ';', ':'])
+        && between.split(|ch| !fold::is_word(ch)).filter(|word| !word.is_empty()).all(|word| joiners.contains(word))
+}
+
+/// Leaves out the places that writers only came to, and ordinary words that name no service here.
+fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
+    let says = |hit: &Hit, group| hit.sense == Sense::Says(group);
+    let mut kept = Vec::new();
+    for mut list in lists {
+        let naming: Vec<&Hit> = hits.iter().filter(|hit| names(hit, &list)).collect();
+        let refuge = naming.iter().any(|hit| says(hit, Group::Refuge));
+        let reported = naming.iter().any(|hit| says(hit, Group::Report) || says(hit, Group::Question));
+        let spoken = reported || naming.iter().any(|hit| says(hit, Group::Recovery) || says(hit, Group::Fine));
+        let clause = clauses.get(list.clause);
+        let near: BTreeSet<usize> = hits
+            .iter()
+            .filter(|hit| clause.is_some_and(|clause| clause.range.contains(&hit.range.start)))
+            .filter_map(|hit| if let Sense::Near(service) = hit.sense { Some(service) } else { None })
+            .collect();
+        list.mentions.retain(|mention| {
+            let shown = if mention.capital { reported } else { spoken };
+            mention.down_tag || !refuge && (mention.sure || shown || near.contains(&mention.service))
+        });
+        if !list.mentions.is_empty() {
+            kept.push(list);
+        }
+    }
+    kept
+}
+
+/// Whether a phrase with `{s}` in it speaks of this list.
+fn names(hit: &Hit, list: &List) -> bool {
+    hit.names_service
+        && list.mentions.iter().any(|named| hit.range.start <= named.range.start && named.range.end <= hit.range.end)
+}
+
+/// Gives each phrase to the services that it speaks of: those it names, else the nearest.
+fn attribute(mut lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
+    for hit in hits {
+        let clause = clause_at(clauses, hit.range.start);
+        if hit.names_service {
+            let named = lists.iter_mut().filter(|list| names(hit, list));
+            named.for_each(|list| list.hits.push((clause, hit.clone())));
+        } else if let Some(list) = nearest(&lists, hit, clause, clauses).and_then(|place| lists.get_mut(place)) {
+            list.hits.push((clause, hit.clone()));
+        }
+    }
+    lists
+}
+
+/// The list that a phrase without a name speaks of: the nearest in its clause, else the last one before it, else the
+/// first after it, at most a sentence away.
+fn nearest(lists: &[List], hit: &Hit, clause: usize, clauses: &[Clause]) -> Option<usize> {
+    let distance = |list: &List| {
+        let (a, b) = (&list.range, &hit.range);
+        a.start.saturating_sub(b.end).max(b.start.saturating_sub(a.end))
+    };
+    let here = lists.iter().enumerate().filter(|(_, list)| list.clause == clause);
+    if let Some((place, _)) = here.min_by_key(|(_, list)| distance(list)) {
+        return Some(place);
+    }
+    let sentence = |clause: usize| clauses.get(clause).map_or(0, |clause| clause.sentence);
+    let close = |list: &List| sentence(list.clause).abs_diff(sentence(clause)) <= 1;
+    let after = lists.partition_point(|list| list.range.start < hit.range.start);
+    let before = after.checked_sub(1).filter(|place| lists.get(*place).is_some_and(close));
+    before.or_else(|| lists.get(after).filter(|list| close(list)).map(|_| after))
+}
+
+#[derive(Default)]
+struct Said {
+    mentions: Vec<Mention>,
+    hits: Vec<(usize, Hit)>,
+}
+
+fn by_service(lists: Vec<List>) -> BTreeMap<usize, Said> {
+    let mut services: BTreeMap<usize, Said> = BTreeMap::new();
+    for list in lists {
+        for mention in list.mentions {
+            let said = services.entry(mention.service).or_default();
+            said.mentions.push(mention);
+            said.hits.extend(list.hits.iter().cloned());
+        }
+    }
+    services
+}
+
+impl Said {
+    fn verdict(mut self, service: usize, echoes: &[&Hit]) -> Option<Verdict> {
+        self.hits.sort_by_key(|(_, hit)| (hit.range.start, hit.range.end));
+        self.hits.dedup();
+        let tagged = self.mentions.iter().any(|mention| mention.down_tag);
+        let clauses_with = |groups: &[Group]| -> BTreeSet<usize> {
+            let hits = self.hits.iter().filter(|(_, hit)| groups.iter().any(|group| hit.sense == Sense::Says(*group)));
+            hits.map(|(clause, _)| *clause).collect()
+        };
+        let unreal = clauses_with(&[Group::Past, Group::Hypothetical]);
+        let fine = clauses_with(&[Group::Fine]);
+        let last = |wanted: &dyn Fn(Sense) -> bool| {
+            let real = self.hits.iter().filter(|(clause, _)| !unreal.contains(clause));
+            real.filter(|(_, hit)| wanted(hit.sense)).map(|(_, hit)| hit.range.start).max()
+        };
+        let report = last(&|sense| matches!(sense, Sense::Says(Group::Report) | Sense::Fails(_)));
+        let question = last(&|sense| sense == Sense::Says(Group::Question));
+        let recovery = last(&|sense| sense == Sense::Says(Group::Recovery));
+        let mentioned = self.hits.iter().any(|(_, hit)| {
+            matches!(
+                hit.sense,
+                Sense::Says(Group::Report | Group::Question | Group::Recovery | Group::Past) | Sense::Fails(_)
+            )
+        });
+        let kind = if !echoes.is_empty() {
+            (tagged || mentioned).then_some(Kind::Echo)?
+        } else if recovery.is_some() && recovery >= report {
+            Kind::Recovery
+        } else if report.is_some() || fine.is_empty() && (question.is_some() || tagged && unreal.is_empty()) {
+            Kind::Report
+        } else {
+            return None;
+        };
+        let mut hits: Vec<Hit> =
+            self.hits.into_iter().map(|(_, hit)| hit).filter(|hit| decides(hit.sense, kind)).collect();
+        if kind == Kind::Echo {
+            hits.extend(echoes.iter().map(|hit| (*hit).clone()));
+        }
+        Some(Verdict { service, kind, mentions: self.mentions, hits })
+    }
+}
+
+/// Whether a phrase belongs to the reasons for a reading of this kind.
+fn decides(sense: Sense, kind: Kind) -> bool {
+    match sense {
+        Sense::Says(Group::Report | Group::Question) => kind != Kind::Recovery,
+        Sense::Says(Group::Recovery) => kind != Kind::Report,
+        Sense::Fails(_) | Sense::Part(_) | Sense::PartOf(..) | Sense::On(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,236 @@
+//! The words of one language: how people say that something fails, works again, or is only remembered.
+
+use super::problem::{DataFile, Problem, Word};
+use super::{Stage, Surface, Symptom};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+/// What a group of phrases says. The longest phrase wins where one lies within another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Group {
+    /// It fails now: 'is down', 'not working'.
+    Report,
+    /// Asks whether it fails now.
+    Question,
+    /// It works again.
+    Recovery,
+    /// It does not fail: 'isn't down', 'works fine'.
+    Fine,
+    /// News, relays, memories. Holds for the whole post.
+    Echo,
+    /// It might fail: 'if {s} goes down'.
+    Hypothetical,
+    /// It failed long ago: 'last year'.
+    Past,
+    /// Means something else: 'down bad'. Undoes what it overlaps.
+    Idiom,
+    /// The post is about something else altogether: 'shares', 'getting banned'.
+    Veto,
+    /// The place that the writer came to instead: 'running to {s}'.
+    Refuge,
+}
+
+impl Group {
+    /// In plain words, for `explain`.
+    pub fn means(self) -> &'static str {
+        match self {
+            Group::Report => "says that it fails",
+            Group::Question => "asks whether it fails",
+            Group::Recovery => "says that it works again",
+            Group::Fine => "says that it works",
+            Group::Echo => "relays or recalls",
+            Group::Hypothetical => "only supposes",
+            Group::Past => "speaks of the past",
+            Group::Idiom => "means something else",
+            Group::Veto => "is about something else",
+            Group::Refuge => "names where the writer went instead",
+        }
+    }
+}
+
+/// One language's words, from `data/lexicon/<language>.toml` or from the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Lexicon {
+    /// BCP 47, the primary subtag alone.
+    pub language: String,
+    /// Frequent words that show that a text is in this language.
+    pub common: Vec<Word>,
+    /// Words that join names to a list: 'and', 'or'.
+    pub joiners: Vec<Word>,
+    /// Words at which another clause begins: 'but', 'because'.
+    pub contrast: Vec<Word>,
+    /// What may hang on the end or the beginning of a name without a space.
+    pub endings: Vec<Word>,
+    pub beginnings: Vec<Word>,
+    /// Hashtags that say that a service is down: `{s}down`.
+    pub hashtags: Vec<Word>,
+    pub phrases: BTreeMap<Group, Vec<Word>>,
+    /// Phrases that say on their own that a part fails: 'can't log in'.
+    pub fails: BTreeMap<Symptom, Vec<Word>>,
+    /// Words for a part, which count where something else says that it fails: 'feed'.
+    pub parts: BTreeMap<Symptom, Vec<Word>>,
+    pub surfaces: BTreeMap<Surface, Vec<Word>>,
+    /// How services speak in their own announcements.
+    pub official: BTreeMap<Stage, Vec<Word>>,
+}
+
+type Texts = Vec<Spanned<String>>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LexiconFile {
+    language: String,
+    #[serde(default)]
+    common: Texts,
+    #[serde(default)]
+    joiners: Texts,
+    #[serde(default)]
+    contrast: Texts,
+    #[serde(default)]
+    endings: Texts,
+    #[serde(default)]
+    beginnings: Texts,
+    #[serde(default)]
+    hashtags: Texts,
+    #[serde(default)]
+    phrases: BTreeMap<Group, Texts>,
+    #[serde(default)]
+    fails: BTreeMap<Symptom, Texts>,
+    #[serde(default)]
+    parts: BTreeMap<Symptom, Texts>,
+    #[serde(default)]
+    surfaces: BTreeMap<Surface, Texts>,
+    #[serde(default)]
+    official: BTreeMap<Stage, Texts>,
+}
+
+macro_rules! embedded {
+    ($($language:literal),+) => {
+        [$((
+            concat!("data/lexicon/", $language, ".toml"),
+            include_str!(concat!("../../data/lexicon/", $language, ".toml")),
+        )),+]
+    };
+}
+
+impl Lexicon {
+    /// The languages that come with the program.
+    pub fn embedded() -> Result<Vec<Lexicon>, Problem> {
+        embedded!("en", "es", "pt").into_iter().map(|(name, text)| Lexicon::parse(name, text)).collect()
+    }
+
+    /// Reads one language's file. `name` is what problems call it.
+    ///
+    /// # Errors
+    /// The first unknown key, wrong type or phrase that cannot be read.
+    pub fn parse(name: &str, text: &str) -> Result<Lexicon, Problem> {
+        let file = DataFile::new(name, text);
+        let parsed: LexiconFile = file.parse()?;
+        let lexicon = Lexicon {
+            language: parsed.language,
+            common: file.words(parsed.common),
+            joiners: file.words(parsed.joiners),
+            contrast: file.words(parsed.contrast),
+            endings: file.words(parsed.endings),
+            beginnings: file.words(parsed.beginnings),
+            hashtags: file.words(parsed.hashtags),
+            phrases: located(&file, parsed.phrases),
+            fails: located(&file, parsed.fails),
+            parts: located(&file, parsed.parts),
+            surfaces: located(&file, parsed.surfaces),
+            official: located(&file, parsed.official),
+        };
+        for (word, _) in lexicon.entries() {
+            super::phrases::Pattern::parse(&word.text)
+                .map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), super::phrases::SYNTAX))?;
+        }
+        if let Some(tag) = lexicon.hashtags.iter().find(|tag| !tag.text.contains("{s}")) {
+            return Err(tag.problem(
+                format!("the hashtag `{}` names no service", tag.text),
+                "write `{s}` where the service's name goes, for example `{s}down`",
+            ));
+        }
+        Ok(lexicon)
+    }
+
+    /// Every phrase with what it says.
+    pub fn entries(&self) -> impl Iterator<Item = (&Word, Sense)> {
+        let phrases = self.phrases.iter().map(|(group, words)| (Sense::Says(*group), words)).flat_map(by_word);
+        let fails = self.fails.iter().map(|(symptom, words)| (Sense::Fails(*symptom), words)).flat_map(by_word);
+        let parts = self.parts.iter().map(|(symptom, words)| (Sense::Part(*symptom), words)).flat_map(by_word);
+        let surfaces = self.surfaces.iter().map(|(surface, words)| (Sense::On(*surface), words)).flat_map(by_word);
+        let official = self.official.iter().map(|(stage, words)| (Sense::Stage(*stage), words)).flat_map(by_word);
+        phrases
+            .chain(fails)
+            .chain(parts)
+            .chain(surfaces)
+            .chain(official)
+            .chain(by_word((Sense::Contrast, &self.contrast)))
+            .chain(by_word((Sense::Common, &self.common)))
+    }
+}
+
+fn by_word((sense, words): (Sense, &Vec<Word>)) -> impl Iterator<Item = (&Word, Sense)> {
+    words.iter().map(move |word| (word, sense))
+}
+
+fn located<K: Ord>(file: &DataFile, groups: BTreeMap<K, Texts>) -> BTreeMap<K, Vec<Word>> {
+    groups.into_iter().map(|(group, texts)| (group, file.words(texts))).collect()
+}
+
+/// What a phrase says where it is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Sense {
+    Says(Group),
+    /// A part fails.
+    Fails(Symptom),
+    /// Names a part.
+    Part(Symptom),
+    /// Names a part in the words of one service, by its place in the catalogue.
+    PartOf(usize, Symptom),
+    On(Surface),
+    Stage(Stage),
+    /// Another clause begins.
+    Contrast,
+    /// A frequent word of the language.
+    Common,
+    /// A word that makes an ordinary word the name of this service.
+    Near(usize),
+}
+
+impl Sense {
+    /// In plain words, for `explain`.
+    pub fn means(self) -> String {
+        match self {
+            Sense::Says(group) => group.means().to_owned(),
+            Sense::Fails(symptom) => format!("says that {} fails", spoken(symptom)),
+            Sense::Part(symptom) | Sense::PartOf(_, symptom) => format!("speaks of {}", spoken(symptom)),
+            Sense::On(surface) => format!("speaks of the {surface}"),
+            Sense::Stage(Stage::Acknowledged) => "says that the fault is known".to_owned(),
+            Sense::Stage(Stage::Resolved) => "says that the fault is over".to_owned(),
+            Sense::Contrast => "begins another clause".to_owned(),
+            Sense::Common => "shows the language".to_owned(),
+            Sense::Near(_) => "shows that the service is meant".to_owned(),
+        }
+    }
+}
+
+fn spoken(symptom: Symptom) -> &'static str {
+    match symptom {
+        Symptom::Login => "log-in",
+        Symptom::Feed => "the feed",
+        Symptom::Search => "search",
+        Symptom::Profile => "the account's data",
+        Symptom::Upload => "posting",
+        Symptom::Playback => "playback",
+        Symptom::Messaging => "messaging",
+        Symptom::Crash => "running without a crash",
+        Symptom::Slow => "speed",
+        Symptom::Payment => "payment",
+        Symptom::Notifications => "notifications",
+        Symptom::Connection => "the connection",
+        Symptom::Other => "another part",
+    }
+}

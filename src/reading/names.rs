@@ -1,0 +1,328 @@
+//! Which services a text names, and where.
+
+use super::catalogue::Catalogue;
+use super::fold::{Folded, is_boundary, is_word};
+use super::lexicon::Lexicon;
+use super::phrases::{OPAQUE_SIGN, SERVICE_SIGN};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Match};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ops::Range;
+
+/// A name shorter than this, in characters, takes no ending.
+const SHORTEST_WITH_ENDING: usize = 4;
+/// How much may follow a down-hashtag: `#tiktokdown2021`, `#instagramdownuk`.
+const LONGEST_TAIL: usize = 4;
+
+/// How a text of the automaton names a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Form {
+    /// Counts wherever it stands.
+    Name,
+    /// Counts where its surroundings show that the service is meant.
+    Word,
+    /// As `Word`, and only with a capital.
+    Capital,
+    /// Counts in a hashtag only.
+    Tag,
+    /// Counts after `@` only.
+    Account,
+}
+
+/// A service named in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mention {
+    /// The service's place in the catalogue.
+    pub service: usize,
+    /// Bytes of the text that was searched.
+    pub range: Range<usize>,
+    /// Whether the name alone shows that the service is meant.
+    pub sure: bool,
+    /// Whether the name is an ordinary word to be believed with a capital only.
+    pub capital: bool,
+    /// Whether it is a hashtag that says that the service is down.
+    pub down_tag: bool,
+}
+
+/// All names of all services, ready to be looked for.
+pub struct Names {
+    automaton: AhoCorasick,
+    /// For each text of the automaton, whose it is, as what, and how long in characters.
+    uses: Vec<Vec<(usize, Form)>>,
+    endings: HashSet<String>,
+    beginnings: HashSet<String>,
+    /// What stands before and after the name in a down-hashtag.
+    templates: HashSet<(String, String)>,
+    accounts: HashMap<(String, String), usize>,
+}
+
+impl Names {
+    pub fn new(catalogue: &Catalogue, lexicons: &[Lexicon]) -> Result<Names, BuildError> {
+        let mut texts: BTreeMap<String, Vec<(usize, Form)>> = BTreeMap::new();
+        let mut accounts = HashMap::new();
+        for (place, service) in catalogue.services().iter().enumerate() {
+            let mut add = |text: String, form| {
+                let uses = texts.entry(text).or_default();
+                if !uses.contains(&(place, form)) {
+                    uses.push((place, form));
+                }
+            };
+            let forms =
+                [(&service.names, Form::Name), (&service.words, Form::Word), (&service.capitals, Form::Capital)];
+            for (words, form) in forms {
+                words.iter().for_each(|word| add(Folded::text_of(&word.text), form));
+            }
+            service.tags().into_iter().for_each(|tag| add(tag, Form::Tag));
+            for (network, words) in &service.accounts {
+                for word in words {
+                    let account = Folded::text_of(&word.text);
+                    add(account.clone(), Form::Account);
+                    accounts.insert((network.clone(), account), place);
+                }
+            }
+        }
+        texts.remove("");
+        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(texts.keys())?;
+        let folded = |words: &[super::problem::Word]| -> HashSet<String> {
+            words.iter().map(|word| Folded::text_of(&word.text)).collect()
+        };
+        Ok(Names {
+            automaton,
+            uses: texts.into_values().collect(),
+            endings: lexicons.iter().flat_map(|lexicon| folded(&lexicon.endings)).collect(),
+            beginnings: lexicons.iter().flat_map(|lexicon| folded(&lexicon.beginnings)).collect(),
+            templates: lexicons.iter().flat_map(|lexicon| folded(&lexicon.hashtags)).filter_map(template).collect(),
+            accounts,
+        })
+    }
+
+    /// The service that an account speaks for, by its network and name.
+    pub fn account(&self, network: &str, author: &str) -> Option<usize> {
+        let author = Folded::text_of(author.trim_start_matches('@'));
+        self.accounts.get(&(network.to_owned(), author)).copied()
+    }
+
+    /// Whether a folded text may name a service: a cheap first look that misses none.
+    pub fn any(&self, folded: &str) -> bool {
+        self.automaton.find_overlapping_iter(folded).any(|found| {
+            let word_start = found.start() - word_before(folded, found.start()).len();
+            self.bounded(folded, &found) || folded.get(..word_start).is_some_and(|before| before.ends_with('#'))
+        })
+    }
+
+    /// Every service that a text names, in its order; of names within names the longest.
+    pub fn find(&self, original: &str, folded: &Folded) -> (Vec<Mention>, Vec<Range<usize>>) {
+        let text = folded.text.as_str();
+        let specials = specials(text);
+        let mut mentions = Vec::new();
+        for found in self.automaton.find_overlapping_iter(text) {
+            let after = specials.partition_point(|special| special.range.start <= found.start());
+            let special = after.checked_sub(1).and_then(|place| specials.get(place));
+            let special = special.filter(|special| found.start() < special.range.end);
+            for &(service, form) in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
+                let mention = match special {
+                    Some(special) => self.in_special(text, special, &found, form),
+                    None => self.in_words(text, &found, form),
+                };
+                let is_capital = || {
+                    let (start, _) = folded.origin(found.range());
+                    original.get(start as usize..).and_then(|rest| rest.chars().next()).is_some_and(char::is_uppercase)
+                };
+                if let Some(mention) = mention
+                    && (mention.sure || !mention.capital || is_capital())
+                {
+                    mentions.push(Mention { service, ..mention });
+                }
+            }
+        }
+        (
+            longest(mentions),
+            specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect(),
+        )
+    }
+
+    fn in_words(&self, text: &str, found: &Match, form: Form) -> Option<Mention> {
+        if matches!(form, Form::Tag | Form::Account) || !self.bounded(text, found) {
+            return None;
+        }
+        let start = found.start() - word_before(text, found.start()).len();
+        let end = found.end() + word_after(text, found.end()).len();
+        let range = if self.is_whole(text, found) { found.range() } else { start..end };
+        Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
+    }
+
+    fn in_special(&self, text: &str, special: &Special, found: &Match, form: Form) -> Option<Mention> {
+        let body = special.range.start + 1..special.range.end;
+        let before = text.get(body.start..found.start())?;
+        let after = text.get(found.end()..body.end)?;
+        let whole = before.is_empty() && after.is_empty();
+        let sure = match special.kind {
+            Kind::Link => return None,
+            Kind::Account => whole && matches!(form, Form::Account | Form::Name),
+            Kind::Hashtag => whole && form == Form::Name,
+        };
+        let down_tag = special.kind == Kind::Hashtag && form == Form::Tag && self.is_down_tag(before, after);
+        let word = special.kind == Kind::Hashtag && whole && matches!(form, Form::Word | Form::Capital | Form::Tag);
+        (sure || down_tag || word).then(|| Mention {
+            service: 0,
+            range: special.range.clone(),
+            sure: sure || down_tag,
+            capital: form == Form::Capital,
+            down_tag,
+        })
+    }
+
+    fn is_down_tag(&self, before: &str, after: &str) -> bool {
+        let shorter = (0..=LONGEST_TAIL.min(after.len())).filter_map(|tail| after.get(..after.len() - tail));
+        shorter.into_iter().any(|after| self.templates.contains(&(before.to_owned(), after.to_owned())))
+    }
+
+    /// Whether a name is found as a word of its own, if with an ending or a beginning that may hang on it.
+    fn bounded(&self, text: &str, found: &Match) -> bool {
+        if self.is_whole(text, found) {
+            return true;
+        }
+        let name = text.get(found.range()).unwrap_or_default();
+        let before = word_before(text, found.start());
+        let after = word_after(text, found.end());
+        name.chars().count() >= SHORTEST_WITH_ENDING
+            && (before.is_empty() || self.beginnings.contains(before))
+            && (after.is_empty() || self.endings.contains(after))
+    }
+
+    fn is_whole(&self, text: &str, found: &Match) -> bool {
+        [found.start(), found.end()].into_iter().all(|at| match (text.get(..at), text.get(at..)) {
+            (Some(before), Some(after)) => is_boundary(before.chars().next_back(), after.chars().next()),
+            _ => false,
+        })
+    }
+}
+
+fn template(text: String) -> Option<(String, String)> {
+    text.split_once("{s}").map(|(before, after)| (before.to_owned(), after.to_owned()))
+}
+
+/// The longest ending or beginning that is looked at, in bytes: no language needs more, and hostile text is long.
+const LONGEST_AFFIX: usize = 24;
+
+fn word_after(text: &str, at: usize) -> &str {
+    let rest = text.get(at..).unwrap_or_default();
+    let end = rest.char_indices().find(|(place, ch)| *place > LONGEST_AFFIX || !is_word(*ch));
+    rest.get(..end.map_or(rest.len(), |(place, _)| place)).unwrap_or_default()
+}
+
+fn word_before(text: &str, at: usize) -> &str {
+    let rest = text.get(..at).unwrap_or_default();
+    let far = |place: usize| rest.len() - place > LONGEST_AFFIX;
+    let start = rest.char_indices().rev().find(|(place, ch)| far(*place) || !is_word(*ch));
+    rest.get(start.map_or(0, |(place, ch)| place + ch.len_utf8())..).unwrap_or_default()
+}
+
+/// Of overlapping mentions the longest, and of equals the surest; the same range may name two services.
+fn longest(mut mentions: Vec<Mention>) -> Vec<Mention> {
+    mentions.sort_by_key(|mention| {
+        (mention.range.start, std::cmp::Reverse(mention.range.end), !mention.down_tag, !mention.sure, mention.service)
+    });
+    let mut kept: Vec<Mention> = Vec::new();
+    for mention in mentions {
+        match kept.last() {
+            Some(last) if mention.range.start < last.range.end => {
+                if mention.range == last.range && mention.sure == last.sure && mention.service != last.service {
+                    kept.push(mention);
+                }
+            }
+            _ => kept.push(mention),
+        }
+    }
+    kept
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Hashtag,
+    Account,
+    Link,
+}
+
+/// A run of text with rules of its own.
+#[derive(Debug)]
+struct Special {
+    range: Range<usize>,
+    kind: Kind,
+}
+
+/// Hashtags, accounts, addresses and links, in their order, without overlap.
+fn specials(text: &str) -> Vec<Special> {
+    let mut specials: Vec<Special> = Vec::new();
+    for (at, mark) in text.match_indices(['#', '@', ':', '.']) {
+        let free = specials.last().map_or(0, |last| last.range.end);
+        let Some(rest) = text.get(at..).filter(|_| at >= free) else { continue };
+        let (kind, start, end) = match mark {
+            "#" => (Kind::Hashtag, at, at + 1 + run(rest, |ch| is_word(ch))),
+            "@" => (Kind::Account, at, at + 1 + run(rest, |ch| is_word(ch) || matches!(ch, '.' | '-' | '@'))),
+            ":" if rest.starts_with("://") => (Kind::Link, link_start(text, at, free), at + link_length(rest)),
+            "." if text.get(free..at).is_some_and(|before| before.ends_with("www")) => {
+                (Kind::Link, at - 3, at + link_length(rest))
+            }
+            _ => continue,
+        };
+        let body = text.get(start..end).unwrap_or_default();
+        let end = start + if kind == Kind::Account { body.trim_end_matches(['.', '-', '@']).len() } else { body.len() };
+        if end > start + 1 {
+            specials.push(Special { range: start..end, kind });
+        }
+    }
+    specials
+}
+
+/// How many bytes after a first mark belong to it.
+fn run(rest: &str, belongs: impl Fn(char) -> bool) -> usize {
+    let body = rest.get(1..).unwrap_or_default();
+    body.find(|ch| !belongs(ch)).unwrap_or(body.len())
+}
+
+fn link_length(rest: &str) -> usize {
+    rest.find(|ch: char| ch.is_whitespace() || !ch.is_ascii()).unwrap_or(rest.len())
+}
+
+fn link_start(text: &str, at: usize, free: usize) -> usize {
+    let before = text.get(free..at).unwrap_or_default();
+    at - before.bytes().rev().take_while(u8::is_ascii_alphabetic).count()
+}
+
+/// The text with one sign for each service and one for what is not read, and where the mentions stand in it.
+pub fn mask(folded: &Folded, mut mentions: Vec<Mention>, opaque: &[Range<usize>]) -> (Folded, Vec<Mention>) {
+    let mut masked = Folded::default();
+    let mut done = 0;
+    let mut opaque = opaque.iter().peekable();
+    let mut last: Option<(Range<usize>, Range<usize>)> = None;
+    for mention in &mut mentions {
+        if let Some((from, to)) = &last
+            && *from == mention.range
+        {
+            mention.range = to.clone();
+            continue;
+        }
+        while let Some(range) = opaque.next_if(|range| range.start < mention.range.start) {
+            cover(&mut masked, folded, &mut done, range, OPAQUE_SIGN);
+        }
+        let from = mention.range.clone();
+        mention.range = cover(&mut masked, folded, &mut done, &from, SERVICE_SIGN);
+        last = Some((from, mention.range.clone()));
+    }
+    for range in opaque {
+        cover(&mut masked, folded, &mut done, range, OPAQUE_SIGN);
+    }
+    masked.push_part(folded, done..folded.text.len());
+    (masked, mentions)
+}
+
+fn cover(masked: &mut Folded, folded: &Folded, done: &mut usize, range: &Range<usize>, sign: char) -> Range<usize> {
+    if range.start < *done {
+        return masked.text.len()..masked.text.len();
+    }
+    masked.push_part(folded, *done..range.start);
+    let start = masked.text.len();
+    masked.push_sign(sign, folded, range.clone());
+    *done = range.end;
+    start..masked.text.len()
+}

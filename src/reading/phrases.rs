@@ -1,0 +1,209 @@
+//! Phrases as data files write them, and the automaton that finds all of them in one pass.
+
+use super::fold::{Folded, is_boundary};
+use super::lexicon::Sense;
+use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Stands for a service's name in a masked text and in a phrase (there written `{s}`).
+pub const SERVICE_SIGN: char = '\u{E000}';
+/// Stands for what is not read: links, other people's handles.
+pub const OPAQUE_SIGN: char = '\u{E001}';
+/// The widest gap that `..` bridges, in characters.
+const GAP: usize = 25;
+
+/// How phrases are written, for hints.
+pub const SYNTAX: &str = "words with single spaces; `{s}` is a service's name, ` .. ` a gap of a few words, a last `*` any ending, \
+     a first `~` counts only in texts of this language";
+
+/// A phrase as it is looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// Folded; found in this order, with a gap between.
+    pub parts: Vec<Part>,
+    /// Whether the text must be in the phrase's language.
+    pub only_in_language: bool,
+    /// Whether `{s}` is in it.
+    pub names_service: bool,
+}
+
+/// A run of text without a gap. An open side may lie within a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    pub text: String,
+    open_start: bool,
+    open_end: bool,
+}
+
+impl Pattern {
+    /// # Errors
+    /// What is wrong with the phrase, in words.
+    pub fn parse(phrase: &str) -> Result<Pattern, &'static str> {
+        let (only_in_language, phrase) = phrase.strip_prefix('~').map_or((false, phrase), |rest| (true, rest));
+        let names_service = phrase.contains("{s}");
+        let parts: Vec<Part> = phrase.split("..").map(Part::parse).collect::<Result<_, _>>()?;
+        if parts.len() > usize::from(u8::MAX) {
+            return Err("it has too many gaps");
+        }
+        Ok(Pattern { parts, only_in_language, names_service })
+    }
+}
+
+impl Part {
+    fn parse(text: &str) -> Result<Part, &'static str> {
+        let text = text.trim();
+        let (open_start, text) = text.strip_prefix('*').map_or((false, text), |rest| (true, rest));
+        let (open_end, text) = text.strip_suffix('*').map_or((false, text), |rest| (true, rest));
+        if text.contains('*') {
+            return Err("`*` may only stand at the beginning or the end of a part");
+        }
+        let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
+        let text = text.trim().to_owned();
+        if text.is_empty() {
+            return Err("there is nothing to look for");
+        }
+        Ok(Part { text, open_start, open_end })
+    }
+
+    fn fits(&self, text: &str, range: &Range<usize>) -> bool {
+        (self.open_start || bounded(text, range.start)) && (self.open_end || bounded(text, range.end))
+    }
+}
+
+fn bounded(text: &str, at: usize) -> bool {
+    match (text.get(..at), text.get(at..)) {
+        (Some(before), Some(after)) => is_boundary(before.chars().next_back(), after.chars().next()),
+        _ => false,
+    }
+}
+
+/// A phrase found in a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    pub range: Range<usize>,
+    pub sense: Sense,
+    pub names_service: bool,
+}
+
+struct Phrase {
+    sense: Sense,
+    /// The place of the lexicon that it is from.
+    lexicon: Option<usize>,
+    only_in_language: bool,
+    names_service: bool,
+    parts: Vec<Part>,
+}
+
+/// All phrases, ready to be looked for.
+pub struct Phrases {
+    automaton: AhoCorasick,
+    /// For each text of the automaton, the phrases that have it and as which part.
+    uses: Vec<Vec<(usize, usize)>>,
+    phrases: Vec<Phrase>,
+}
+
+/// Collects phrases before they are compiled.
+#[derive(Default)]
+pub struct PhrasesBuilder {
+    texts: Vec<String>,
+    places: HashMap<String, usize>,
+    uses: Vec<Vec<(usize, usize)>>,
+    phrases: Vec<Phrase>,
+}
+
+impl PhrasesBuilder {
+    pub fn add(&mut self, pattern: &Pattern, sense: Sense, lexicon: Option<usize>) {
+        let plain = |part: &Part| Part { text: part.text.replace('\'', ""), ..part.clone() };
+        self.add_spelling(pattern.parts.clone(), pattern, sense, lexicon);
+        // 'cant' is as common as 'can't'.
+        if pattern.parts.iter().any(|part| part.text.contains('\'')) {
+            self.add_spelling(pattern.parts.iter().map(plain).collect(), pattern, sense, lexicon);
+        }
+    }
+
+    fn add_spelling(&mut self, parts: Vec<Part>, pattern: &Pattern, sense: Sense, lexicon: Option<usize>) {
+        for (place, part) in parts.iter().enumerate() {
+            let text = *self.places.entry(part.text.clone()).or_insert_with(|| {
+                self.texts.push(part.text.clone());
+                self.uses.push(Vec::new());
+                self.texts.len() - 1
+            });
+            if let Some(uses) = self.uses.get_mut(text) {
+                uses.push((self.phrases.len(), place));
+            }
+        }
+        let Pattern { only_in_language, names_service, .. } = *pattern;
+        self.phrases.push(Phrase { sense, lexicon, only_in_language, names_service, parts });
+    }
+
+    pub fn build(self) -> Result<Phrases, BuildError> {
+        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&self.texts)?;
+        Ok(Phrases { automaton, uses: self.uses, phrases: self.phrases })
+    }
+}
+
+impl Phrases {
+    /// Every phrase in a masked text, by where it begins. `language` is the place of the lexicon that the post's
+    /// own language tag names.
+    pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {
+        let mut whole: Vec<(usize, Range<usize>)> = Vec::new();
+        let mut pieces: HashMap<usize, Vec<(usize, Range<usize>)>> = HashMap::new();
+        for found in self.automaton.find_overlapping_iter(text) {
+            for &(phrase, place) in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
+                let Some(parts) = self.phrases.get(phrase).map(|phrase| &phrase.parts) else { continue };
+                if !parts.get(place).is_some_and(|part| part.fits(text, &found.range())) {
+                    continue;
+                }
+                if parts.len() == 1 {
+                    whole.push((phrase, found.range()));
+                } else {
+                    pieces.entry(phrase).or_default().push((place, found.range()));
+                }
+            }
+        }
+        for (phrase, mut pieces) in pieces {
+            pieces.sort_by_key(|(place, range)| (range.start, *place));
+            let parts = self.phrases.get(phrase).map_or(0, |phrase| phrase.parts.len());
+            let ranges = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts));
+            whole.extend(ranges.map(|range| (phrase, range)));
+        }
+        self.in_language(whole, language)
+    }
+
+    fn in_language(&self, whole: Vec<(usize, Range<usize>)>, language: Option<usize>) -> Vec<Hit> {
+        let found = whole.iter().filter_map(|(phrase, _)| self.phrases.get(*phrase));
+        let shown: Vec<Option<usize>> =
+            found.filter(|phrase| phrase.sense == Sense::Common).map(|phrase| phrase.lexicon).collect();
+        let believed = |lexicon: Option<usize>| lexicon == language || shown.contains(&lexicon);
+        let mut hits: Vec<Hit> = whole
+            .into_iter()
+            .filter_map(|(phrase, range)| self.phrases.get(phrase).map(|phrase| (phrase, range)))
+            .filter(|(phrase, _)| !phrase.only_in_language || believed(phrase.lexicon))
+            .map(|(phrase, range)| Hit { range, sense: phrase.sense, names_service: phrase.names_service })
+            .collect();
+        hits.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end), hit.sense, hit.names_service));
+        hits.dedup();
+        hits
+    }
+}
+
+/// The range of a phrase with gaps that begins with the piece `first`, if all its parts follow.
+fn chain(text: &str, pieces: &[(usize, Range<usize>)], first: usize, parts: usize) -> Option<Range<usize>> {
+    let (0, start) = pieces.get(first)? else { return None };
+    let mut end = start.end;
+    for wanted in 1..parts {
+        let near = pieces.get(first..)?.iter().map_while(|piece| (piece.1.start <= end + 4 * GAP).then_some(piece));
+        let (_, next) = near.filter(|(place, range)| *place == wanted && range.start >= end).take(1).next()?;
+        if !bridges(text.get(end..next.start)?) {
+            return None;
+        }
+        end = next.end;
+    }
+    Some(start.start..end)
+}
+
+/// Whether a gap is short and within one sentence.
+fn bridges(gap: &str) -> bool {
+    gap.chars().take(GAP + 1).count() <= GAP && !gap.contains(['\n', '!', '?', ';', '。']) && !gap.contains(". ")
+}

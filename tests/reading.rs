@@ -1,0 +1,147 @@
+//! Holds the reader against labelled posts. `cargo test --test reading -- --nocapture` prints the error tables.
+
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use whatsdown::post::Post;
+use whatsdown::reading::{Catalogue, Kind, Lexicon, Reader, Stage, Surface, Symptom};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Labelled {
+    text: String,
+    lang: String,
+    #[serde(default)]
+    author: String,
+    #[serde(default)]
+    official: bool,
+    readings: Vec<Label>,
+}
+
+#[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
+#[serde(deny_unknown_fields)]
+struct Label {
+    service: String,
+    kind: Kind,
+    #[serde(default)]
+    stage: Option<Stage>,
+    symptoms: BTreeSet<Symptom>,
+    surfaces: BTreeSet<Surface>,
+}
+
+#[derive(Default)]
+struct Tally {
+    posts: usize,
+    kind_right: usize,
+    negatives: usize,
+    false_reports: usize,
+    symptoms: usize,
+    symptoms_right: usize,
+    surfaces_right: usize,
+}
+
+fn reader() -> Reader {
+    Reader::new(Catalogue::embedded().unwrap(), &Lexicon::embedded().unwrap()).unwrap()
+}
+
+fn posts(set: &str) -> Vec<Labelled> {
+    let path = format!("{}/fixtures/posts/{set}.jsonl", env!("CARGO_MANIFEST_DIR"));
+    let lines = std::fs::read_to_string(path).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn read(reader: &Reader, labelled: &Labelled) -> Vec<Label> {
+    let post = Post {
+        source: "x".into(),
+        author: labelled.author.clone(),
+        text: labelled.text.clone(),
+        lang: Some(labelled.lang.clone()),
+        official: labelled.official,
+        ..Post::default()
+    };
+    let readings = reader.read(&post).readings;
+    for span in readings.iter().flat_map(|reading| &reading.why) {
+        assert_eq!(span.text, labelled.text[span.start..span.end]);
+    }
+    let label = |reading: whatsdown::reading::Reading| Label {
+        service: reading.service.as_str().to_owned(),
+        kind: reading.kind,
+        stage: reading.stage,
+        symptoms: reading.symptoms.into_iter().collect(),
+        surfaces: reading.surfaces.into_iter().collect(),
+    };
+    readings.into_iter().map(label).collect()
+}
+
+impl Tally {
+    fn add(&mut self, wanted: &Labelled, got: &[Label]) -> bool {
+        let kinds = |labels: &[Label]| -> BTreeSet<_> {
+            labels.iter().map(|label| (label.service.clone(), label.kind, label.stage)).collect()
+        };
+        self.posts += 1;
+        let right = kinds(&wanted.readings) == kinds(got);
+        self.kind_right += usize::from(right);
+        if wanted.readings.is_empty() {
+            self.negatives += 1;
+            self.false_reports += usize::from(got.iter().any(|label| label.kind == Kind::Report));
+        }
+        for label in &wanted.readings {
+            if let Some(found) = got.iter().find(|found| found.service == label.service && found.kind == label.kind) {
+                self.symptoms += 1;
+                self.symptoms_right += usize::from(found.symptoms == label.symptoms);
+                self.surfaces_right += usize::from(found.surfaces == label.surfaces);
+            }
+        }
+        right
+    }
+
+    fn share(part: usize, whole: usize) -> f64 {
+        100.0 * part as f64 / whole.max(1) as f64
+    }
+
+    fn row(&self, name: &str) -> String {
+        format!(
+            "| {name} | {} | {:.1}% | {} | {:.1}% | {:.1}% | {:.1}% |",
+            self.posts,
+            Tally::share(self.kind_right, self.posts),
+            self.negatives,
+            Tally::share(self.false_reports, self.negatives),
+            Tally::share(self.symptoms_right, self.symptoms),
+            Tally::share(self.surfaces_right, self.symptoms),
+        )
+    }
+}
+
+/// Reads a set, prints its table, and gives the tally of all languages.
+fn measure(set: &str, show_wrong: bool) -> Tally {
+    let reader = reader();
+    let mut all = Tally::default();
+    let mut rows: BTreeMap<String, Tally> = BTreeMap::new();
+    for labelled in posts(set) {
+        let got = read(&reader, &labelled);
+        let right = all.add(&labelled, &got);
+        rows.entry(labelled.lang.clone()).or_default().add(&labelled, &got);
+        let kind = labelled.readings.first().map_or("nothing", |label| label.kind.as_str());
+        rows.entry(format!("~{kind}")).or_default().add(&labelled, &got);
+        if show_wrong && !right {
+            println!("{}: {}\n   got {got:?}", labelled.lang, labelled.text);
+        }
+    }
+    println!("\n{set}.jsonl\n\n| | posts | kind right | negatives | false reports | symptoms right | surfaces right |");
+    println!("|---|---|---|---|---|---|---|");
+    rows.iter().for_each(|(name, tally)| println!("{}", tally.row(name.trim_start_matches('~'))));
+    println!("{}", all.row("all"));
+    all
+}
+
+#[test]
+fn the_set_to_tune_on_is_read_well() {
+    let tally = measure("tune", true);
+    assert!(Tally::share(tally.kind_right, tally.posts) >= 96.0);
+}
+
+#[test]
+fn the_reported_set_is_read_no_worse_than_measured() {
+    let tally = measure("report", std::env::var_os("SHOW_REPORT").is_some());
+    assert!(Tally::share(tally.kind_right, tally.posts) >= 75.0);
+    assert!(Tally::share(tally.false_reports, tally.negatives) <= 5.0);
+}

@@ -3,6 +3,7 @@
 //! Data flows one way: source → post → reading → count → track (detect → incident) → store → report.
 
 pub mod answer;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod count;

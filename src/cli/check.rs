@@ -6,9 +6,7 @@ use super::format::Format;
 use super::style::Style;
 use crate::clock;
 use crate::config::{Config, ConfigError};
-use crate::reading::catalogue::Catalogue;
-use crate::reading::lexicon::Lexicon;
-use crate::reading::problem::Problem;
+use crate::reading::{Catalogue, Lexicon, Problem};
 use crate::report::escape;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -74,15 +72,9 @@ fn in_words(config: &Config) -> Vec<Found> {
         }
     }
     found.extend(catalogue.problems().into_iter().map(Found::from));
-    match Lexicon::embedded() {
-        Ok(lexicons) => found.extend(lexicons.iter().flat_map(Lexicon::problems).map(Found::from)),
-        Err(problem) => found.push(problem.into()),
-    }
+    found.extend(Lexicon::embedded().err().map(Found::from));
     for file in &config.reading.lexicons {
-        match read(file).and_then(|text| Ok(Lexicon::parse(&file.display().to_string(), &text)?)) {
-            Ok(lexicon) => found.extend(lexicon.problems().into_iter().map(Found::from)),
-            Err(problem) => found.push(problem),
-        }
+        found.extend(read(file).and_then(|text| Ok(Lexicon::parse(&file.display().to_string(), &text)?)).err());
     }
     found
 }

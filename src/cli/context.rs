@@ -6,18 +6,16 @@ use super::out::Out;
 use super::style::Style;
 use super::{ColourChoice, Global};
 use crate::config::{self, Config};
-use crate::pipeline::PipelineError;
 use crate::pipeline::replay::ReplayError;
-use crate::reading::ServiceId;
-use crate::reading::catalogue::Catalogue;
-use crate::reading::lexicon::Lexicon;
+use crate::pipeline::{PipelineError, Retention};
 use crate::reading::place::Places;
-use crate::reading::problem::Problem;
+use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
 use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
 use crate::store::{self, StoreError};
-use chrono::{DateTime, Utc};
+use crate::track::Settings;
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::cell::OnceCell;
 use std::io::{self, IsTerminal as _, Write as _};
@@ -95,19 +93,20 @@ impl Context {
     }
 
     /// What reads posts, with the user's own services and words.
-    pub fn reader(&self) -> Result<crate::reading::Reader, Stop> {
-        Ok(crate::reading::Reader)
+    pub fn reader(&self) -> Result<reading::Reader, Stop> {
+        let catalogue = Catalogue::clone(&*self.catalogue()?);
+        reading::Reader::new(catalogue, &self.lexicons()?).map_err(Stop::failed)
     }
 
-    pub fn settings(&self) -> Result<(crate::pipeline::Settings, crate::pipeline::Retention), Stop> {
-        let c = self.config()?;
-        Ok((
-            crate::pipeline::Settings,
-            crate::pipeline::Retention {
-                unquoted: chrono::TimeDelta::hours(c.store.text_hours.into()),
-                quoted: chrono::TimeDelta::days(c.store.evidence_days.into()),
-            },
-        ))
+    /// The knobs of detection, and how long texts are kept.
+    pub fn settings(&self) -> Result<(Settings, Retention), Stop> {
+        let config = self.config()?;
+        let settings = Settings { false_alarms_per_month: config.detect.false_alarms_per_month };
+        let retention = Retention {
+            unquoted: TimeDelta::hours(config.store.text_hours.into()),
+            quoted: TimeDelta::days(config.store.evidence_days.into()),
+        };
+        Ok((settings, retention))
     }
 
     /// The service of this id, which must be known.

@@ -6,7 +6,7 @@ use super::format::Format;
 use super::style::Style;
 use super::table::Table;
 use crate::clock;
-use crate::reading::catalogue::{Catalogue, Service};
+use crate::reading::{Lexicon, Service};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -18,19 +18,20 @@ pub struct Args {}
 struct Row<'a> {
     id: &'a str,
     name: &'a str,
-    hashtags: Vec<&'a str>,
+    /// Those that say that it is down, without `#`.
+    hashtags: Vec<String>,
     /// By network.
     accounts: BTreeMap<&'a str, Vec<&'a str>>,
     status: Option<&'a str>,
 }
 
 impl<'a> Row<'a> {
-    fn of(service: &'a Service) -> Row<'a> {
+    fn of(service: &'a Service, lexicons: &[Lexicon]) -> Row<'a> {
         let accounts = service.accounts.iter();
         Row {
             id: service.id.as_str(),
             name: &service.name,
-            hashtags: service.hashtags.iter().map(|word| word.text.as_str()).collect(),
+            hashtags: service.down_tags(lexicons),
             accounts: accounts
                 .map(|(network, names)| (network.as_str(), names.iter().map(|word| word.text.as_str()).collect()))
                 .collect(),
@@ -41,20 +42,21 @@ impl<'a> Row<'a> {
 
 pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
-    let catalogue = context.catalogue()?;
+    let (catalogue, lexicons) = (context.catalogue()?, context.lexicons()?);
+    let rows: Vec<Row> = catalogue.services().iter().map(|service| Row::of(service, &lexicons)).collect();
     match format {
-        Format::Json => context.out.json_array(catalogue.services().iter().map(Row::of))?,
+        Format::Json => context.out.json_array(&rows)?,
         _ => {
             let style = context.style(clock::now());
-            context.out.text(&render(&catalogue, &style))?;
+            context.out.text(&render(&rows, &style))?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn render(catalogue: &Catalogue, style: &Style) -> String {
+fn render(rows: &[Row], style: &Style) -> String {
     let mut table = Table::new(&["=id", "name", "hashtags", "official accounts", "status page"]);
-    for row in catalogue.services().iter().map(Row::of) {
+    for row in rows {
         let hashtags: Vec<String> = row.hashtags.iter().map(|tag| format!("#{tag}")).collect();
         let accounts: Vec<String> = row
             .accounts

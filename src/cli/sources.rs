@@ -8,6 +8,7 @@ use super::table::{Cell, Table};
 use crate::answer::SourceAnswer;
 use crate::report::ink::Ink;
 use crate::report::{escape, time, words};
+use crate::source::State;
 use chrono::TimeDelta;
 
 /// The gaps that are listed, the latest.
@@ -37,18 +38,20 @@ fn render(sources: &[SourceAnswer], style: &Style) -> String {
     let columns = ["source", "state", "last success", "#lag", "#posts", "#errors", "#budget", "cursor", "last error"];
     let mut table = Table::new(&columns);
     for source in sources {
-        let number = |value: Option<u64>| value.map_or_else(|| "–".to_owned(), words::thousands);
-        let lag = |seconds: f64| time::duration(TimeDelta::seconds(seconds as i64));
+        let health = &source.health;
+        let budget = health.budget_left.map_or_else(|| "–".to_owned(), |left| words::thousands(left.into()));
+        let lag = |seconds: i64| time::duration(TimeDelta::seconds(seconds));
+        let error = health.last_error.as_ref().map_or("", |error| &error.message);
         table.row([
             source.source.as_str().into(),
-            state(&source.state),
-            source.last_success.map_or_else(|| "never".to_owned(), |at| style.when(at)).into(),
-            source.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
+            state(health.state),
+            health.last_success.map_or_else(|| "never".to_owned(), |at| style.when(at)).into(),
+            health.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
             words::thousands(source.posts).into(),
-            words::thousands(source.errors).into(),
-            number(source.budget_left).into(),
+            words::thousands(health.errors).into(),
+            budget.into(),
             source.cursor.as_deref().unwrap_or_default().into(),
-            source.last_error.as_deref().unwrap_or_default().into(),
+            error.into(),
         ]);
     }
     let mut out = table.render(style);
@@ -67,13 +70,15 @@ fn render(sources: &[SourceAnswer], style: &Style) -> String {
     out
 }
 
-fn state(state: &str) -> Cell {
-    let paint = match state {
-        "ok" | "replayed" => Ink::green,
-        "backfilling" => Ink::yellow,
-        _ => Ink::red,
-    };
-    Cell::painted(state, paint)
+fn state(state: State) -> Cell {
+    match state {
+        State::Ok => Cell::painted("ok", Ink::green),
+        State::Replayed => Cell::painted("replayed", Ink::green),
+        State::Backfilling => Cell::painted("backfilling", Ink::yellow),
+        State::Degraded => Cell::painted("degraded", Ink::red),
+        State::Silent => Cell::painted("silent", Ink::red),
+        State::Stopped => Cell::painted("stopped", Ink::red),
+    }
 }
 
 #[cfg(test)]
@@ -82,19 +87,27 @@ mod tests {
     use crate::answer::GapAnswer;
     use crate::cli::style;
     use crate::report::fixture::at;
+    use crate::source::{Failure, Health};
 
     #[test]
     fn a_source_says_how_it_fares_and_when_it_was_not_heard() {
         let source = SourceAnswer {
             source: "mastodon@social.example".to_owned(),
-            state: "degraded".to_owned(),
-            last_success: Some(at("20:50")),
-            lag_seconds: Some(75.0),
+            health: Health {
+                state: State::Degraded,
+                last_success: Some(at("20:50")),
+                lag_seconds: Some(75),
+                budget_left: Some(12),
+                errors: 3,
+                last_error: Some(Failure {
+                    at: at("20:55"),
+                    message: "401: asks for a key".to_owned(),
+                    retry_at: None,
+                }),
+                ..Health::default()
+            },
             cursor: None,
-            budget_left: Some(12),
             posts: 1234,
-            errors: 3,
-            last_error: Some("401: asks for a key".to_owned()),
             gaps: vec![GapAnswer { from: at("20:10"), until: at("20:20"), why: Some("answered 500".to_owned()) }],
         };
         let mut style = style::plain("2024-03-05T21:00:00Z");

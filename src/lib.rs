@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod count;
+pub mod daemon;
 pub mod detect;
 pub mod incident;
 pub mod minute;

@@ -187,7 +187,7 @@ class Build:
             for code, name in self.territories(language).items():
                 if code[:2] in self.countries and (len(code) == 2 or code[2:].startswith("-alt-")):
                     add(name, code[:2], self.weights[code[:2]])
-        countries = set(table)
+        countries = {fold(name) for code, name in self.territories("en").items() if code in self.countries}
         containment = read(self.core / "supplemental" / "subdivisionContainment.json")["supplemental"]["subdivisionContainment"]
         english = self.part_names()
         for code in sorted(self.parts):

@@ -91,7 +91,7 @@ impl Baseline {
         }
         let expected = self.expected(minute, parent).scaled(exposure);
         let observed = self.winsorised(finite(observed, 0.0).max(0.0), expected);
-        let factor = self.factor(minute, parent.and_then(|parent| parent.season.as_deref()));
+        let (factor, _) = self.factor(minute, parent.and_then(|parent| parent.season.as_deref()));
         let level = self.level();
 
         let elapsed = (minute - self.last) as f64;
@@ -117,22 +117,23 @@ impl Baseline {
     }
 
     fn alone(&self, minute: Minute, lent: Option<&Season>) -> Expected {
-        let factor = self.factor(minute, lent);
+        let (factor, highest) = self.factor(minute, lent);
         let mean = self.level() * factor;
         let overdispersion = (self.excess_variance.max(0.0) + PRIOR_OVERDISPERSION * PRIOR_OVERDISPERSION_WEIGHT)
             / (self.squared_mean + PRIOR_OVERDISPERSION_WEIGHT);
         let dispersion = 1.0 + overdispersion * mean;
         // Over-dispersed reports say as much as so many fewer independent ones.
         let shape = (self.reports + PRIOR_SHAPE) / dispersion;
-        let bound = mean * gamma_quantile(shape, UPPER_DEVIATE) / shape;
-        Expected { mean, upper: bound.max(DRIFT_RATIO * mean + DRIFT_RATE), dispersion }
+        let bound = gamma_quantile(shape, UPPER_DEVIATE) / shape;
+        let busiest = self.level() * highest;
+        Expected { mean, upper: (bound * busiest).max(DRIFT_RATIO * busiest + DRIFT_RATE), dispersion }
     }
 
-    fn factor(&self, minute: Minute, lent: Option<&Season>) -> f64 {
+    fn factor(&self, minute: Minute, lent: Option<&Season>) -> (f64, f64) {
         match (&self.season, lent) {
             (Some(own), _) => own.factor(minute, lent),
             (None, Some(lent)) => lent.factor(minute, None),
-            (None, None) => 1.0,
+            (None, None) => (1.0, 1.0),
         }
     }
 
@@ -160,9 +161,18 @@ struct Season {
 }
 
 impl Season {
-    fn factor(&self, minute: Minute, lent: Option<&Season>) -> f64 {
-        let hour = minute.hour_of_week();
-        f64::from(self.hour(hour, lent.map_or(1.0, |lent| lent.hour(hour, 1.0))))
+    /// The factor at `minute`, linear between the middles of hours, and the higher of it and the hour's own: a rhythm
+    /// may also have edges.
+    fn factor(&self, minute: Minute, lent: Option<&Season>) -> (f64, f64) {
+        let at = |minute: Minute| {
+            let hour = minute.hour_of_week();
+            f64::from(self.hour(hour, lent.map_or(1.0, |lent| lent.hour(hour, 1.0))))
+        };
+        let past = minute.0.rem_euclid(Minute::HOUR);
+        let (own, neighbour) = (at(minute), at(minute + if past < 30 { -Minute::HOUR } else { Minute::HOUR }));
+        let share = ((past as f64 + 0.5) / 60.0 - 0.5).abs();
+        let between = own * (1.0 - share) + neighbour * share;
+        (between, between.max(own))
     }
 
     /// Gamma shrinkage: the hour of the week towards the hour of the day, that towards `prior`.

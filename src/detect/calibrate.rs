@@ -4,13 +4,14 @@
 //! come from a simulation of everyday life (`docs/detection.md` names the command); beyond what was simulated the tail
 //! is extrapolated, which a likelihood ratio's martingale bound P(sup ≥ h) ≤ e^−h supports.
 
-use super::Score;
+use super::{Score, math};
 
 /// Everyday rate, then ln A and b of the tail A e^(−b h): times a month that a node of this rate exceeds h.
 const TAILS: [(f64, f64, f64); 5] =
-    [(0.002, 3.9, 0.80), (0.02, 7.95, 1.10), (0.2, 8.55, 0.93), (2.0, 7.4, 0.75), (20.0, 6.5, 0.655)];
+    [(0.002, 3.9, 0.80), (0.02, 8.0, 1.10), (0.2, 8.15, 0.87), (2.0, 6.55, 0.65), (20.0, 6.2, 0.60)];
 /// No alarm is worth less than this, however few nodes are watched.
 const LEAST_THRESHOLD: f64 = 8.0;
+const LEAST_CHILD_THRESHOLD: f64 = 5.0;
 /// Reports by distinct authors without which nothing is an alarm.
 const LEAST_REPORTS: f64 = 4.0;
 /// Share of a parent's alarms in which a quiet child may wrongly be named.
@@ -36,21 +37,22 @@ impl Default for Budget {
 impl Budget {
     /// The score from which a node that expects `mean` reports a minute is in alarm.
     pub fn threshold(self, mean: f64) -> f64 {
-        height(mean, self.false_alarms_per_month.max(1e-6) / self.nodes.max(1) as f64)
+        let times_a_month = math::finite(self.false_alarms_per_month, 0.0).max(1e-6) / self.nodes.max(1) as f64;
+        height(mean, times_a_month).max(LEAST_THRESHOLD)
     }
 
     /// The same for a node whose parent region is in alarm: only the hours of the alarm count, not all of the month.
     pub fn threshold_in_alarm(self, mean: f64) -> f64 {
-        height(mean, CHILD_SHARE * MONTH / JOINING).min(self.threshold(mean))
+        height(mean, CHILD_SHARE * MONTH / JOINING).clamp(LEAST_CHILD_THRESHOLD, self.threshold(mean))
     }
 }
 
 /// The score that a node of this rate exceeds so many times a month.
 fn height(mean: f64, times_a_month: f64) -> f64 {
     let of = |(_, ln_a, b): (f64, f64, f64)| (ln_a - times_a_month.ln()) / b;
-    let mean = super::math::finite(mean, f64::MAX);
+    let mean = math::finite(mean, f64::MAX);
     let upper = TAILS.iter().position(|class| class.0 >= mean).unwrap_or(TAILS.len());
-    let height = if upper == 0 {
+    if upper == 0 {
         of(TAILS[0])
     } else if upper == TAILS.len() {
         of(TAILS[TAILS.len() - 1])
@@ -58,8 +60,7 @@ fn height(mean: f64, times_a_month: f64) -> f64 {
         let (low, high) = (TAILS[upper - 1], TAILS[upper]);
         let share = (mean / low.0).ln() / (high.0 / low.0).ln();
         of(low) * (1.0 - share) + of(high) * share
-    };
-    height.max(LEAST_THRESHOLD)
+    }
 }
 
 /// Whether a score is an alarm at this threshold.
@@ -72,17 +73,19 @@ pub fn score01(llr: f64, threshold: f64) -> f64 {
     if llr <= 0.0 { 0.0 } else { llr / (llr + threshold.max(1e-9)) }
 }
 
-/// Real outages for each false alarm that only the threshold lets pass (the prior odds at the threshold).
+/// Assumed, not measured: real outages for each false alarm just at the threshold.
 const PRIOR_ODDS: f64 = 6.0;
-/// Doubt that no count removes (a joke, a bot wave, a misread word): its share with one source and one author, and the
+/// How fast false alarms become rarer above the threshold: the slope of the flattest tail.
+const SLOPE: f64 = 0.6;
+/// Assumed too: doubt that no count removes (a joke, a bot wave, a misread word): its share with one source and one author, and the
 /// authors that halve it.
 const DOUBT: f64 = 0.2;
 const DOUBT_AUTHORS: f64 = 10.0;
 
 /// The probability, 0..1, that an alarm is a real outage. It grows with the score above the threshold (the false alarm
-/// rate falls as e^−excess), with the sources that agree and with the distinct authors.
+/// rate falls exponentially), with the sources that agree and with the distinct authors.
 pub fn confidence(llr: f64, threshold: f64, sources: usize, authors: f64) -> f64 {
-    let odds = PRIOR_ODDS * (0.9 * (llr - threshold)).clamp(-50.0, 50.0).exp();
+    let odds = PRIOR_ODDS * (SLOPE * (llr - threshold)).clamp(-50.0, 50.0).exp();
     let doubt = DOUBT / sources.max(1) as f64 / (1.0 + authors.max(0.0) / DOUBT_AUTHORS);
     odds / (1.0 + odds) * (1.0 - doubt)
 }

@@ -66,21 +66,50 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
                 }
             }
             _ => {
-                reach = Some(hit.range.clone());
+                // News about an outage still speaks of an outage.
+                if hit.sense != Sense::Says(Group::Echo) {
+                    reach = Some(hit.range.clone());
+                }
                 kept.push(hit);
             }
         }
     }
-    let idioms: Vec<Range<usize>> =
-        kept.iter().filter(|hit| hit.sense == Sense::Says(Group::Idiom)).map(|hit| hit.range.clone()).collect();
-    kept.retain(|hit| {
-        let first = idioms.partition_point(|idiom| idiom.end <= hit.range.start);
-        let undone = idioms.get(first).is_some_and(|idiom| {
-            idiom.start < hit.range.end && !(hit.range.start <= idiom.start && idiom.end <= hit.range.end)
-        });
-        !undone || hit.sense == Sense::Contrast
-    });
-    kept
+    undo(kept)
+}
+
+/// Drops what an idiom overlaps, and of 'fine' and 'fails' that overlap the later: a negation comes first.
+fn undo(hits: Vec<Hit>) -> Vec<Hit> {
+    let idioms = ranges(&hits, |sense| sense == Sense::Says(Group::Idiom));
+    let fine = ranges(&hits, |sense| sense == Sense::Says(Group::Fine));
+    let fails = ranges(&hits, |sense| is_failing(sense));
+    let undone = |hit: &Hit| {
+        let beside = |ranges: &[Range<usize>]| {
+            let other = overlapping(ranges, &hit.range)?;
+            let contains = hit.range.start <= other.start && other.end <= hit.range.end;
+            (!contains).then_some(other.start < hit.range.start)
+        };
+        let by_idiom = beside(&idioms).is_some() && hit.sense != Sense::Says(Group::Idiom);
+        let by_fine = is_failing(hit.sense) && beside(&fine) == Some(true);
+        let by_failing = hit.sense == Sense::Says(Group::Fine) && beside(&fails) == Some(true);
+        by_idiom && hit.sense != Sense::Contrast || by_fine || by_failing
+    };
+    let undone: Vec<bool> = hits.iter().map(undone).collect();
+    hits.into_iter().zip(undone).filter(|(_, undone)| !undone).map(|(hit, _)| hit).collect()
+}
+
+/// Whether a phrase says or asks that something fails.
+fn is_failing(sense: Sense) -> bool {
+    matches!(sense, Sense::Says(Group::Report | Group::Question) | Sense::Fails(_))
+}
+
+fn ranges(hits: &[Hit], wanted: impl Fn(Sense) -> bool) -> Vec<Range<usize>> {
+    hits.iter().filter(|hit| wanted(hit.sense)).map(|hit| hit.range.clone()).collect()
+}
+
+/// The first of sorted ranges, none within another, that overlaps `range`.
+fn overlapping<'a>(ranges: &'a [Range<usize>], range: &Range<usize>) -> Option<&'a Range<usize>> {
+    let first = ranges.partition_point(|other| other.end <= range.start);
+    ranges.get(first).filter(|other| other.start < range.end)
 }
 
 fn lists(text: &str, mentions: Vec<Mention>, joiners: &HashSet<String>) -> Vec<List> {
@@ -113,14 +142,19 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
     let says = |hit: &Hit, group| hit.sense == Sense::Says(group);
     let mut kept = Vec::new();
     for mut list in lists {
-        let naming: Vec<&Hit> = hits.iter().filter(|hit| names(hit, &list)).collect();
-        let refuge = naming.iter().any(|hit| says(hit, Group::Refuge));
-        let reported = naming.iter().any(|hit| says(hit, Group::Report) || says(hit, Group::Question));
-        let spoken = reported || naming.iter().any(|hit| says(hit, Group::Recovery) || says(hit, Group::Fine));
-        let clause = clauses.get(list.clause);
+        let here = |hit: &&Hit| clause_at(clauses, hit.range.start) == list.clause;
+        let refuge = hits.iter().any(|hit| says(hit, Group::Refuge) && names(hit, &list));
+        let failing = |hit: &&Hit| is_failing(hit.sense);
+        let beside =
+            |hit: &Hit| hit.range.start.abs_diff(list.range.end) <= 1 || hit.range.end.abs_diff(list.range.start) <= 1;
+        let reported = hits.iter().filter(failing).any(|hit| names(hit, &list) || !hit.names_service && beside(hit));
+        let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
+        let spoken = reported
+            || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
+            || hits.iter().any(|hit| well(hit) && (names(hit, &list) || beside(hit)));
         let near: BTreeSet<usize> = hits
             .iter()
-            .filter(|hit| clause.is_some_and(|clause| clause.range.contains(&hit.range.start)))
+            .filter(here)
             .filter_map(|hit| if let Sense::Near(service) = hit.sense { Some(service) } else { None })
             .collect();
         list.mentions.retain(|mention| {
@@ -223,13 +257,24 @@ impl Said {
         } else {
             return None;
         };
-        let mut hits: Vec<Hit> =
-            self.hits.into_iter().map(|(_, hit)| hit).filter(|hit| decides(hit.sense, kind)).collect();
+        let deciding = |sense| decides(sense, kind) && !is_part(sense);
+        let stated: BTreeSet<usize> =
+            self.hits.iter().filter(|(_, hit)| deciding(hit.sense)).map(|(clause, _)| *clause).collect();
+        let exact = self.hits.iter().any(|(_, hit)| matches!(hit.sense, Sense::Fails(_)));
+        // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
+        let heard = |clause: &usize, hit: &Hit| !is_part(hit.sense) || !exact && (tagged || stated.contains(clause));
+        let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));
+        let mut hits: Vec<Hit> = hits.map(|(_, hit)| hit).collect();
         if kind == Kind::Echo {
             hits.extend(echoes.iter().map(|hit| (*hit).clone()));
         }
         Some(Verdict { service, kind, mentions: self.mentions, hits })
     }
+}
+
+/// Whether a phrase only names a part.
+fn is_part(sense: Sense) -> bool {
+    matches!(sense, Sense::Part(_) | Sense::PartOf(..))
 }
 
 /// Whether a phrase belongs to the reasons for a reading of this kind.

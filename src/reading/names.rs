@@ -146,8 +146,16 @@ impl Names {
         }
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
-        let range = if self.is_whole(text, found) { found.range() } else { start..end };
+        let range =
+            if self.is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
         Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
+    }
+
+    /// Where a name with an ending after an apostrophe ends: 'TikTok's', 'Instagram'da'.
+    fn possessive(&self, text: &str, end: usize) -> usize {
+        let after = if text.get(end..).is_some_and(|rest| rest.starts_with('\'')) { end + 1 } else { return end };
+        let ending = word_after(text, after);
+        if self.endings.contains(ending) { after + ending.len() } else { end }
     }
 
     fn in_special(&self, text: &str, special: &Special, found: &Match, form: Form) -> Option<Mention> {

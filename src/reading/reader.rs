@@ -2,7 +2,7 @@
 
 use super::catalogue::Catalogue;
 use super::fold::Folded;
-use super::judge::{Verdict, judge};
+use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Lexicon, Sense};
 use super::names::{Mention, Names, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
@@ -102,7 +102,9 @@ impl Reader {
         let folded = Folded::new(text);
         let (mentions, opaque) = self.names.find(text, &folded);
         let (masked, mentions) = mask(&folded, mentions, &opaque);
-        let hits = super::judge::strongest(self.phrases.find(&masked.text, self.language(post)));
+        let mut hits = self.phrases.find(&masked.text, self.language(post));
+        hits.retain(|hit| !matches!(hit.sense, Sense::Says(_)));
+        let hits = strongest(hits);
         let says = |stage| hits.iter().any(|hit| hit.sense == Sense::Stage(stage));
         let stage = match (says(Stage::Resolved), says(Stage::Acknowledged)) {
             (true, _) => Stage::Resolved,

@@ -298,10 +298,10 @@ fn is_public_v4(address: Ipv4Addr) -> bool {
 fn is_public_v6(address: Ipv6Addr) -> bool {
     let v4 = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     match address.segments() {
-        // IPv4 within IPv6, as mapped or through NAT64.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(v4(high, low)),
-        // 6to4
-        [0x2002, high, low, ..] => is_public_v4(v4(high, low)),
+        // IPv4 within IPv6: mapped, through NAT64, 6to4.
+        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            is_public_v4(v4(high, low))
+        }
         // Teredo and other protocol assignments, documentation
         [0x2001, 0..0x200 | 0xdb8, ..] => false,
         // Only 2000::/3 is handed out.

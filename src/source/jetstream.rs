@@ -33,7 +33,7 @@ pub struct Config {
     #[serde(rename = "silence_seconds", deserialize_with = "seconds")]
     pub silence: Duration,
     /// How far back the first start reads. The servers keep about 36 hours.
-    pub backfill_hours: u32,
+    pub backfill_hours: u16,
     /// The least time between two connections.
     #[serde(rename = "spacing_seconds", deserialize_with = "seconds")]
     pub spacing: Duration,
@@ -60,7 +60,7 @@ impl Jetstream {
         let read_to = cursors.get(NETWORK).map(|cursor| {
             let bad = |cause: &str| ConfigError::BadCursor { name: NETWORK.to_owned(), cause: cause.to_owned() };
             let micros = cursor.0.parse().map_err(|_| bad("not a number of microseconds"))?;
-            DateTime::from_timestamp_micros(micros).ok_or_else(|| bad("not a time"))
+            instant(micros).ok_or_else(|| bad("not a time"))
         });
         Ok(Jetstream {
             servers,
@@ -88,6 +88,11 @@ impl Jetstream {
         found.hear(last, until);
         self.read_to = Some(until);
     }
+}
+
+/// A time in microseconds since 1970.
+fn instant(micros: i64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).filter(|time| *time > DateTime::UNIX_EPOCH)
 }
 
 /// `jetstream1.example.org` → `wss://jetstream1.example.org/subscribe?wantedCollections=app.bsky.feed.post`
@@ -131,13 +136,13 @@ impl Source for Jetstream {
             Reply::Page(page) => serde_json::from_slice(&page.body),
         }
         .map_err(|error| malformed(error.to_string()))?;
-        let time = DateTime::from_timestamp_micros(frame.time_us).filter(|time| *time <= now + AHEAD);
+        let time = instant(frame.time_us).filter(|time| *time <= now + AHEAD);
         let time = time.ok_or_else(|| malformed(format!("the time {} is not one", frame.time_us)))?;
         self.hear(time, found);
         found.caught_up = self.read_to.is_some_and(|read_to| now - read_to < LIVE_WITHIN);
         // Other kinds of frames tell of accounts, and that the stream lives.
-        if let Some(commit) = frame.commit.filter(|_| frame.kind == "commit") {
-            found.seen += 1;
+        if let Some(commit) = frame.commit.filter(|commit| frame.kind == "commit" && commit.collection == POSTS) {
+            found.seen += u64::from(commit.operation != "delete");
             match commit.event(&frame.did, time) {
                 Some(event) => found.events.push(event),
                 None => found.odd += 1,
@@ -174,9 +179,9 @@ struct Commit {
 }
 
 impl Commit {
-    /// The event, or nothing if the commit is not one of a post that can be understood.
+    /// The event, or nothing if it cannot be understood.
     fn event(&self, did: &str, time: DateTime<Utc>) -> Option<Event> {
-        if self.collection != POSTS || did.is_empty() || self.rkey.is_empty() {
+        if did.is_empty() || self.rkey.is_empty() {
             return None;
         }
         let id = format!("at://{did}/{POSTS}/{}", self.rkey);

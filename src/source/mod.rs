@@ -261,9 +261,14 @@ pub fn build(
     Ok(sources)
 }
 
-/// Reads a number of seconds.
+/// Reads a number of seconds, from a millisecond to a week.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    Duration::try_from_secs_f64(f64::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    let seconds = f64::deserialize(deserializer)?;
+    if (0.001..=604_800.0).contains(&seconds) {
+        Ok(Duration::from_secs_f64(seconds))
+    } else {
+        Err(serde::de::Error::custom(format!("{seconds} is not within 0.001 and 604800 seconds")))
+    }
 }
 
 /// The text, followed by those of the hashtags that it does not hold already.

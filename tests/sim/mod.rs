@@ -62,6 +62,7 @@ pub struct Life {
 }
 
 impl Life {
+    /// No rhythm and no drift, negative binomial minutes of size 4.
     pub fn steady(rate: f64) -> Life {
         Life { rate, size: 4.0, day: 0.0, peak_hour: 0.0, weekend: 1.0, drift: 0.0, growth: 0.0, copies: 0.0 }
     }
@@ -69,14 +70,12 @@ impl Life {
     /// Rhythm, drift and growth drawn at random around `rate`.
     pub fn drawn(rng: &mut Rng, rate: f64) -> Life {
         Life {
-            rate,
-            size: 4.0,
             day: 0.3 + 0.5 * rng.f64(),
             peak_hour: 24.0 * rng.f64(),
             weekend: 0.6 + 0.7 * rng.f64(),
             drift: 0.1 * rng.f64(),
             growth: 0.1 * (rng.f64() - 0.3),
-            copies: 0.0,
+            ..Life::steady(rate)
         }
     }
 
@@ -187,5 +186,41 @@ impl Outage {
                 self.adds * parts.iter().map(|part| self.back_height(minute + part)).sum::<f64>() / 4.0;
         }
         recoveries
+    }
+}
+
+/// A class of everyday rate with a typical outage's addition to it, both in reports a minute.
+pub const CLASSES: [(f64, f64); 4] = [(0.02, 0.5), (0.2, 1.0), (2.0, 6.0), (20.0, 40.0)];
+
+/// Which episodes are drawn: constants were chosen on `Tune` alone, published figures come from `Report`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Family {
+    Tune,
+    Report,
+}
+
+impl Family {
+    /// The generator of episode or node `index`.
+    pub fn rng(self, index: u64) -> Rng {
+        Rng::with_seed(index * 2 + u64::from(self == Family::Report))
+    }
+
+    /// Everyday life of a node; the families differ in noise, rhythm and growth too.
+    pub fn life(self, rng: &mut Rng, rate: f64) -> Life {
+        let drawn = Life::drawn(rng, rate);
+        match self {
+            Family::Tune => drawn,
+            Family::Report => Life { size: 3.0 + 5.0 * rng.f64(), growth: 0.15 * (rng.f64() - 0.3), ..drawn },
+        }
+    }
+
+    /// An outage of half an hour to three hours that adds `adds` reports a minute.
+    pub fn outage(self, rng: &mut Rng, start: f64, adds: f64, back: f64) -> Outage {
+        let shapes = match self {
+            Family::Tune => [Shape::Step, Shape::Ramp(0.25), Shape::Burst],
+            Family::Report => [Shape::Ramp(0.1), Shape::Partial, Shape::Waves],
+        };
+        let shape = shapes[rng.usize(..shapes.len())];
+        Outage { start, minutes: 30.0 + 150.0 * rng.f64(), adds, shape, talk: 3.0 + 22.0 * rng.f64(), back }
     }
 }

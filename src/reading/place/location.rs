@@ -19,84 +19,126 @@ const LONGEST: usize = 300;
 pub(super) fn read(text: &str) -> Option<(Region, f64)> {
     let end = (0..=text.len().min(LONGEST)).rev().find(|end| text.is_char_boundary(*end))?;
     let tokens = tokens(&text[..end]);
-    let mut found = Found::default();
+    let mut found = Found { tokens: &tokens, names: Vec::new(), nations: Vec::new() };
     let mut start = 0;
     while start < tokens.len() {
-        let end = segment_end(&tokens, start);
-        found.read_segment(&tokens, start, end);
+        let end = phrase_end(&tokens, start);
+        found.read_phrase(start, end);
         start = end;
     }
     found.resolve().map(|(region, sure)| (region, sure * TRUST))
 }
 
 /// The end of the phrase that starts at a token.
-fn segment_end(tokens: &[Token], start: usize) -> usize {
+fn phrase_end(tokens: &[Token], start: usize) -> usize {
     let next = tokens.iter().skip(start + 1).position(|token| matches!(token.gap, Gap::Hard | Gap::Comma));
     next.map_or(tokens.len(), |offset| start + 1 + offset)
 }
 
-/// What the phrases of a location text name.
-#[derive(Default)]
-struct Found {
-    names: Vec<Vec<Candidate>>,
-    /// Flags and nations: said of oneself as often as of a place.
-    nations: Vec<Vec<Candidate>>,
+/// What a word of a location text is.
+enum Word {
+    Place(Name),
+    /// A flag or a nation: said of oneself as often as of a place.
+    Nation(Name),
+    /// `in`, `the`, `north`: stands beside places.
+    Joining,
+    /// Belongs to no place.
+    Strange,
 }
 
-impl Found {
-    fn read_segment(&mut self, tokens: &[Token], start: usize, end: usize) {
-        let mut names: Vec<Name> = Vec::new();
-        let mut nations: Vec<Name> = Vec::new();
-        let mut strange = false; // a word that belongs to no place
+/// What a location text names.
+struct Found<'a> {
+    tokens: &'a [Token<'a>],
+    names: Vec<Name>,
+    nations: Vec<Name>,
+}
+
+impl Found<'_> {
+    fn read_phrase(&mut self, start: usize, end: usize) {
+        let (known_names, known_nations) = (self.names.len(), self.nations.len());
+        let mut strange = false;
         let mut at = start;
-        while let Some(token) = tokens.get(at).filter(|_| at < end) {
-            let cue = Cue::of(token);
-            let joining = (cue.filler() || cue.before() || cue.before_name() || cue.after()) && !is_shouted(token);
-            let name = name_at(tokens, at).filter(|name| !(joining && name.end == at + 1));
-            let last = at + 1 == end;
-            at += 1;
-            if let Some(flag) = token.flag {
-                self.nations.extend(is_known(flag).then(|| vec![Candidate { region: flag, weight: 1.0 }]));
-            } else if let Some(name) = name.or_else(|| self.code(tokens, at - 1, last, &names)) {
-                at = name.end;
-                names.push(name);
-            } else if let Some(nation) = demonym_at(tokens, at - 1) {
-                at = nation.end;
-                nations.push(nation);
-            } else if let Some(name) = spaceless_name(token) {
-                names.push(name);
-            } else if !joining {
-                strange = true;
+        while at < end {
+            match self.word(at, start, end) {
+                Word::Place(name) => {
+                    at = name.end;
+                    self.names.push(name);
+                    continue;
+                }
+                Word::Nation(name) => {
+                    at = name.end;
+                    self.nations.push(name);
+                    continue;
+                }
+                Word::Joining => {}
+                Word::Strange => strange = true,
             }
+            at += 1;
         }
         if strange {
-            nations.clear();
-            names.retain(|name| stands_out(tokens, start, name));
+            self.nations.truncate(known_nations);
+            let of_phrase = self.names.split_off(known_names);
+            self.names.extend(of_phrase.into_iter().filter(|name| stands_out(self.tokens, start, name)));
         }
-        self.names.extend(names.into_iter().map(|name| name.candidates));
-        self.nations.extend(nations.into_iter().map(|name| name.candidates));
     }
 
-    /// A code in capitals, or the last word after a place.
-    fn code(&self, tokens: &[Token], at: usize, last: bool, names: &[Name]) -> Option<Name> {
-        let follows = last && !(self.names.is_empty() && names.is_empty());
-        (is_shouted(tokens.get(at)?) || follows).then(|| code_at(tokens, at)).flatten()
+    /// The word at a token of the phrase `start..end`.
+    fn word(&self, at: usize, start: usize, end: usize) -> Word {
+        let tokens = self.tokens;
+        let Some(token) = tokens.get(at) else { return Word::Strange };
+        if let Some(flag) = token.flag {
+            let meaning = vec![Candidate { region: flag, weight: 1.0 }];
+            return if is_known(flag) { Word::Nation(Name::new(at, at + 1, meaning)) } else { Word::Joining };
+        }
+        let last = at + 1 == end;
+        let alone = last && at == start;
+        let joining = Cue::of(token).is_some() && !is_shouted(token);
+        if let Some(name) = name_at(tokens, at).filter(|name| alone || !joining || name.end > at + 1) {
+            return Word::Place(name);
+        }
+        // A code is written in capitals, or is the last word after a place.
+        let follows = last && !self.names.is_empty();
+        if let Some(code) = code_at(tokens, at).filter(|_| is_shouted(token) || follows) {
+            return Word::Place(code);
+        }
+        if let Some(nation) = demonym_at(tokens, at) {
+            return Word::Nation(nation);
+        }
+        if let Some(name) = spaceless_name(tokens, at) {
+            return Word::Place(name);
+        }
+        if joining { Word::Joining } else { Word::Strange }
     }
 
-    fn resolve(mut self) -> Option<(Region, f64)> {
-        self.names.truncate(MOST_NAMES);
-        self.nations.truncate(MOST_NAMES);
-        if let Some(place) = resolve(&self.names) {
+    fn resolve(&self) -> Option<(Region, f64)> {
+        let meanings = |names: &[Name]| -> Vec<Vec<Candidate>> {
+            names.iter().take(MOST_NAMES).map(|name| name.candidates.clone()).collect()
+        };
+        let names = self.region_of_namesake().map_or_else(|| meanings(&self.names), |region| vec![region]);
+        let nations = meanings(&self.nations);
+        if self.names.iter().all(Name::mostly_word) {
+            return resolve(&nations);
+        }
+        if let Some(place) = resolve(&names) {
             return Some(place);
         }
-        if self.names.is_empty() {
-            return resolve(&self.nations);
-        }
         // A flag beside a name that means several places chooses among them, but never speaks against it.
-        let both: Vec<_> = self.names.iter().chain(&self.nations).cloned().collect();
-        let place = resolve(&both)?;
-        let named = |name: &Vec<Candidate>| name.iter().any(|candidate| place.0.contains(candidate.region));
-        (!self.nations.is_empty() && self.names.iter().all(named)).then_some(place)
+        let both: Vec<_> = names.iter().chain(&nations).cloned().collect();
+        let place = resolve(&both).filter(|_| !nations.is_empty())?;
+        let meant = |name: &Vec<Candidate>| name.iter().any(|candidate| place.0.contains(candidate.region));
+        names.iter().all(meant).then_some(place)
+    }
+
+    /// What the region means in `Scarborough, Ontario`, where the tables know towns of that name elsewhere only.
+    fn region_of_namesake(&self) -> Option<Vec<Candidate>> {
+        let [town, region] = self.names.as_slice() else { return None };
+        let follows = self.tokens.get(region.start)?.gap == Gap::Comma && town.end == region.start;
+        let wide = region.wide || code_at(self.tokens, region.start).is_some();
+        let has = |place: &Candidate| region.candidates.iter().any(|region| region.region.contains(place.region));
+        if !follows || !wide || town.wide || town.candidates.iter().any(has) {
+            return None;
+        }
+        Some(region.candidates.iter().map(|region| Candidate { weight: region.weight.max(1.0), ..*region }).collect())
     }
 }
 
@@ -113,16 +155,16 @@ fn stands_out(tokens: &[Token], start: usize, name: &Name) -> bool {
 }
 
 /// The first name inside a run of a script without spaces, the longest where several start together.
-fn spaceless_name(token: &Token) -> Option<Name> {
-    if !token.key.starts_with(is_spaceless) {
+fn spaceless_name(tokens: &[Token], at: usize) -> Option<Name> {
+    let key = tokens.get(at)?.key.as_str();
+    if !key.starts_with(is_spaceless) {
         return None;
     }
-    let bounds: Vec<usize> = token.key.char_indices().map(|(at, _)| at).chain([token.key.len()]).collect();
-    for start in 0..bounds.len() {
-        for length in (2..=12).rev() {
-            let Some(end) = bounds.get(start + length) else { continue };
-            if let Some(name) = token.key.get(bounds[start]..*end).and_then(name_of) {
-                return Some(name);
+    let bounds: Vec<usize> = key.char_indices().map(|(at, _)| at).chain([key.len()]).collect();
+    for (index, start) in bounds.iter().enumerate() {
+        for end in bounds.iter().skip(index + 2).take(11).rev() {
+            if let Some(found) = key.get(*start..*end).and_then(name_of) {
+                return Some(found.spanning(at, at + 1));
             }
         }
     }

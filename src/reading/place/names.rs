@@ -26,12 +26,43 @@ pub(super) struct Name {
     pub start: usize,
     pub end: usize,
     pub candidates: Vec<Candidate>,
+    /// A country or a part, more than a city.
+    pub wide: bool,
     /// A country, a part, or a city that many know.
     pub large: bool,
-    /// Also a word of everyday language, in small letters: `turkey`.
-    pub also_word: bool,
+    /// What else the name is in everyday language: its row of data/places/ordinary.tsv.
+    ordinary: &'static str,
+}
+
+impl Name {
+    /// A name that is neither a city nor a word of everyday language.
+    pub fn new(start: usize, end: usize, candidates: Vec<Candidate>) -> Name {
+        Name { start, end, candidates, wide: true, large: true, ordinary: "" }
+    }
+
+    /// The same name over other tokens.
+    pub fn spanning(self, start: usize, end: usize) -> Name {
+        Name { start, end, ..self }
+    }
+
+    /// Also a word, in small letters: `turkey`.
+    pub fn also_word(&self) -> bool {
+        self.is_also("lower") || self.mostly_word()
+    }
+
     /// Also a person's first name: `Jordan`.
-    pub also_person: bool,
+    pub fn also_person(&self) -> bool {
+        self.is_also("given")
+    }
+
+    /// So much a word that it is a place only beside another name: `Orange`.
+    pub fn mostly_word(&self) -> bool {
+        self.is_also("always")
+    }
+
+    fn is_also(&self, class: &str) -> bool {
+        self.ordinary.split(' ').any(|own| own == class)
+    }
 }
 
 /// What a word tells of the word beside it, by the column of data/places/cues.tsv.
@@ -76,6 +107,7 @@ impl Cue {
 /// What a key means in the tables.
 struct Meaning {
     candidates: Vec<Candidate>,
+    wide: bool,
     large: bool,
     ordinary: &'static str,
 }
@@ -83,8 +115,12 @@ struct Meaning {
 fn meaning(alias: Option<&'static str>, name: Option<&'static str>, city: Option<&'static str>, key: &str) -> Meaning {
     let ordinary = ORDINARY.get(key).unwrap_or_default();
     if let Some(alias) = alias {
-        return Meaning { candidates: candidates(alias).collect(), large: true, ordinary };
+        return Meaning { candidates: candidates(alias).collect(), wide: false, large: true, ordinary };
     }
+    let heaviest = |value: Option<&'static str>| {
+        value.into_iter().flat_map(candidates).map(|candidate| candidate.weight).fold(0.0, f64::max)
+    };
+    let wide = name.is_some() && heaviest(name) >= heaviest(city);
     let mut all: Vec<Candidate> = [name, city].into_iter().flatten().flat_map(candidates).collect();
     let large = name.is_some() || all.iter().any(|candidate| candidate.weight >= LARGE);
     if ordinary == "always" {
@@ -92,7 +128,7 @@ fn meaning(alias: Option<&'static str>, name: Option<&'static str>, city: Option
             candidate.weight = 0.0;
         }
     }
-    Meaning { candidates: all, large, ordinary }
+    Meaning { candidates: all, wide, large, ordinary }
 }
 
 /// The longest name that starts at a token.
@@ -126,9 +162,8 @@ pub(super) fn name_at(tokens: &[Token], start: usize) -> Option<Name> {
 
 impl Meaning {
     fn into_name(self, start: usize, end: usize) -> Name {
-        let is = |class: &str| self.ordinary.split(' ').any(|own| own == class);
-        let (also_word, also_person) = (is("lower") || is("always"), is("given"));
-        Name { start, end, candidates: self.candidates, large: self.large, also_word, also_person }
+        let Meaning { candidates, wide, large, ordinary } = self;
+        Name { start, end, candidates, wide, large, ordinary }
     }
 }
 
@@ -148,14 +183,7 @@ pub(super) fn demonym_at(tokens: &[Token], start: usize) -> Option<Name> {
         Some(value) => (2, value),
         None => (1, DEMONYMS.get(&token.key)?),
     };
-    Some(Name {
-        start,
-        end: start + length,
-        candidates: candidates(value).collect(),
-        large: true,
-        also_word: false,
-        also_person: false,
-    })
+    Some(Name::new(start, start + length, candidates(value).collect()))
 }
 
 /// The regions that a code of two or three letters may mean: `ON` is Ontario, `CA` is California or Canada. They
@@ -169,18 +197,15 @@ pub(super) fn code_at(tokens: &[Token], start: usize) -> Option<Name> {
     let candidates: Vec<Candidate> = regions
         .filter_map(|(region, _)| Some(Candidate { region: region.parse::<Region>().ok()?, weight: 0.0 }))
         .collect();
-    (!candidates.is_empty()).then_some(Name {
-        start,
-        end: start + 1,
-        candidates,
-        large: true,
-        also_word: true,
-        also_person: false,
-    })
+    (!candidates.is_empty()).then(|| Name::new(start, start + 1, candidates))
 }
 
-/// Whether a capitalised word that is no place follows directly.
+/// Whether a capitalised word that is no place follows directly, so that the name may be a person's or a team's. A
+/// country's name seldom is.
 pub(super) fn goes_on(tokens: &[Token], name: &Name) -> bool {
+    if name.wide && !name.also_person() {
+        return false;
+    }
     let Some(next) = tokens.get(name.end).filter(|next| next.gap == Gap::Soft && next.flag.is_none()) else {
         return false;
     };

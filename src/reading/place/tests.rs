@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const LOCATIONS: &str = include_str!("../../../fixtures/posts/locations.tsv");
 
 /// Measured on the report half: see docs/regions.md. A little below, so that a harmless change of the data passes.
-const ACCURACY: f64 = 0.95;
+const ACCURACY: f64 = 0.96;
 const WRONG_WHERE_NONE: f64 = 0.02;
 
 fn located(text: &str) -> String {
@@ -86,6 +86,17 @@ fn a_place_in_a_post_needs_a_cue() {
         ("Canadian users: is it you too?", "CA"),
         ("out in London and Paris", "-"),
         ("out in Leeds and London", "GB-ENG"),
+        ("TikTok is down in India Facebook too", "IN"),
+        ("London-based users can't log in", "GB-ENG"),
+        ("down in the uk again", "GB"),
+        ("Down near St. Louis, MO", "US-MO"),
+        ("na Argentina também não funciona", "AR"),
+        ("down in Washington, D.C.", "US-DC"),
+        ("instagram caído en Bogotá y Medellín", "CO"),
+        ("Instagram funktioniert in München nicht", "DE-BY"),
+        ("w Polsce nie działa", "PL"),
+        ("в Москве не работает", "RU"),
+        ("ไอจีล่มในกรุงเทพ", "TH"),
         ("caiu aqui no Rio", "BR-RJ"),
         ("down here 🇪🇺 🇩🇪", "DE"),
         ("IS IT DOWN IN THE US", "US"),
@@ -118,6 +129,14 @@ fn words_of_a_post_are_no_places() {
         "it crashes in Java",
         "a message from Jordan about the outage",
         "Halloween in March",
+        "still down in the 6 hours since",
+        "living in a town without service",
+        "the fans in Dallas Cowboys shirts",
+        "all states in one",
+        "no one can log in, no excuses",
+        "i am in, you are out",
+        "in 254 days it was down twice",
+        "Rogers customers, Bell users, Orange users, Santander customers",
         "IS IT DOWN IN MY AREA OR IS IT ME",
         "#tiktokdown",
         "#down",

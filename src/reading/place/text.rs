@@ -41,8 +41,11 @@ pub(super) fn read(text: &str) -> Option<(Region, f64)> {
             at += 1;
             continue;
         }
-        let end = place_at(&tokens, at, &mut names);
-        at = end.max(at + 1);
+        let (places, end) = places_at(&tokens, at);
+        if !places.iter().all(Name::mostly_word) {
+            names.extend(places.into_iter().map(|name| name.candidates));
+        }
+        at = end;
         if names.len() > MOST_NAMES {
             return None;
         }
@@ -54,34 +57,28 @@ pub(super) fn read(text: &str) -> Option<(Region, f64)> {
     resolve(&names).map(|(region, sure)| (region, sure * WORDS_TRUST))
 }
 
-/// Takes the places that a cue at a token leads to; returns the token after them.
-fn place_at(tokens: &[Token], at: usize, names: &mut Vec<Vec<Candidate>>) -> usize {
+/// The places that a cue at a token leads to, and the token after them.
+fn places_at(tokens: &[Token], at: usize) -> (Vec<Name>, usize) {
     let token = &tokens[at];
+    let next = |name: Option<Name>| (Vec::from_iter(name), at + 1);
     if token.hashtag {
-        names.extend(in_hashtag(&token.key).map(|name| name.candidates));
-        return at + 1;
+        return next(in_hashtag(&token.key));
     }
     if token.key.starts_with(is_spaceless) {
-        names.extend(in_run(&token.key).map(|name| name.candidates));
-        return at + 1;
+        return next(in_run(&token.key));
     }
     let cue = Cue::of(token);
     if cue.before() || cue.before_name() {
-        let Some(name) = after_preposition(tokens, at, cue) else { return at + 1 };
-        let mut end = name.end;
-        names.push(name.candidates);
-        while let Some(next) = beside(tokens, end) {
-            end = next.end;
-            names.push(next.candidates);
+        let mut places = Vec::from_iter(after_preposition(tokens, at, cue));
+        while let Some(name) = places.last().and_then(|last| beside(tokens, last.end)) {
+            places.push(name);
         }
-        return end;
+        let end = places.last().map_or(at + 1, |last| last.end);
+        return (places, end);
     }
-    if let Some(name) = with_ending(tokens, at).or_else(|| before_people(tokens, at)) {
-        let end = name.end;
-        names.push(name.candidates);
-        return end;
-    }
-    at + 1
+    let name = with_ending(tokens, at).or_else(|| before_people(tokens, at));
+    let end = name.as_ref().map_or(at + 1, |name| name.end);
+    (Vec::from_iter(name), end)
 }
 
 /// The place after a preposition, fillers between.
@@ -89,7 +86,7 @@ fn after_preposition(tokens: &[Token], at: usize, cue: Cue) -> Option<Name> {
     for next in at + 1..=at + 1 + MOST_FILLERS {
         let token = tokens.get(next).filter(|token| token.gap == Gap::Soft)?;
         let name = name_at(tokens, next).filter(|name| is_written_as_place(tokens, name, cue.before()));
-        if let Some(name) = name.filter(|name| cue.before() || !name.also_person) {
+        if let Some(name) = name.filter(|name| cue.before() || !name.also_person()) {
             return (!goes_on(tokens, &name)).then_some(name);
         }
         let between = Cue::of(token);
@@ -113,7 +110,7 @@ fn is_written_as_place(tokens: &[Token], name: &Name, small_too: bool) -> bool {
     if latin && letters == 3 {
         return capitalised;
     }
-    capitalised || small_too && name.large && !name.also_word
+    capitalised || small_too && name.large && !name.also_word()
 }
 
 /// A place that goes on from the one before: `Austin, Texas`, `Paris TX`, `London and Leeds`.
@@ -133,7 +130,7 @@ fn before_people(tokens: &[Token], at: usize) -> Option<Name> {
     if at > 0 && token.gap == Gap::Soft && follows_a_name(tokens, at) {
         return None;
     }
-    let name = name_at(tokens, at).filter(|name| !name.also_person && is_written_as_place(tokens, name, false));
+    let name = name_at(tokens, at).filter(|name| !name.also_person() && is_written_as_place(tokens, name, false));
     let name = name.or_else(|| demonym_at(tokens, at))?;
     let next = tokens.get(name.end).filter(|next| matches!(next.gap, Gap::Soft | Gap::Comma))?;
     Cue::of(next).after().then_some(name)
@@ -152,9 +149,8 @@ fn follows_a_name(tokens: &[Token], at: usize) -> bool {
 fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
     let token = tokens.get(at)?;
     let korean = KOREAN_AFTER.iter().find_map(|ending| token.key.strip_suffix(ending));
-    if let Some(mut name) = korean.and_then(name_of) {
-        (name.start, name.end) = (at, at + 1);
-        return Some(name);
+    if let Some(name) = korean.and_then(name_of) {
+        return Some(name.spanning(at, at + 1));
     }
     let ending = tokens.get(at + 1).filter(|next| next.gap == Gap::Apostrophe)?;
     if !matches!(ending.key.as_str(), "da" | "de" | "ta" | "te" | "dan" | "den" | "tan" | "ten")
@@ -162,15 +158,13 @@ fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
     {
         return None;
     }
-    let mut name = name_of(&token.key).filter(|name| name.large)?;
-    (name.start, name.end) = (at, at + 2);
-    Some(name)
+    name_of(&token.key).filter(|name| name.large).map(|name| name.spanning(at, at + 2))
 }
 
 /// The place at the end of a hashtag that says that something is down: `tiktokdownuk`, `downinindia`.
 fn in_hashtag(tag: &str) -> Option<Name> {
     let place = TAG_WORDS.iter().find_map(|word| Some(tag.split_once(word)?.1))?;
-    let name = |key: &str| name_of(key).filter(|name| key.len() >= 2 && name.large && !name.also_word);
+    let name = |key: &str| name_of(key).filter(|name| key.len() >= 2 && name.large && !name.also_word());
     name(place).or_else(|| place.strip_prefix("in").or_else(|| place.strip_prefix("en")).and_then(name))
 }
 

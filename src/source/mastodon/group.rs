@@ -14,6 +14,9 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// So many new posts at once make a group hot.
+const HOT: usize = 3;
+
 /// The id of a post on one instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -182,7 +185,7 @@ impl Group {
                 let from = again.take().unwrap_or_else(|| place.newest.clone());
                 let reached = last.filter(|last| **last > from).cloned().unwrap_or_else(|| from.clone());
                 let more = full && reached > from;
-                let fresh = reached > place.newest;
+                let fresh = entries.iter().filter(|(id, _)| *id > place.newest).count();
                 if more && reached < place.newest {
                     *again = Some(reached);
                     self.due = now;
@@ -202,8 +205,13 @@ impl Group {
                 if (now - place.marked_at).to_std().is_ok_and(|since| since >= config.overlap) {
                     *again = Some(place.marks[1].clone());
                 }
-                let interval = if fresh { config.fast } else { (self.interval * 2).min(config.slow) };
-                self.rest(now, interval);
+                let interval = match fresh {
+                    0 => self.interval * 2,
+                    // A post now and then is no reason to hurry.
+                    1..HOT => self.interval / 2,
+                    _ => config.fast,
+                };
+                self.rest(now, interval.clamp(config.fast, config.slow.max(config.fast)));
                 None
             }
         }

@@ -45,7 +45,7 @@ pub struct Config {
     #[serde(rename = "overlap_seconds", deserialize_with = "seconds")]
     pub overlap: Duration,
     /// How far back the first start reads, and the longest absence that is read up.
-    pub backfill_hours: u32,
+    pub backfill_hours: u16,
     /// Pages of one timeline that a backfill reads at the most.
     pub backfill_pages: u32,
 }

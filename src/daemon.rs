@@ -1,0 +1,166 @@
+//! The background job: what the sources hear goes through the pipeline, minutes close by the wall clock, and the
+//! timelines of what is found are kept written.
+
+use crate::clock;
+use crate::count::ListeningSpan;
+use crate::minute::Minute;
+use crate::pipeline::{Offered, Pipeline, PipelineError};
+use crate::post::{Event, Gap};
+use crate::source::http::Client;
+use crate::source::runner::{self, Backoff};
+use crate::source::{Batch, Source};
+use crate::store::StoreError;
+use crate::store::writer::SourceState;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tracing::{info, warn};
+
+/// A minute closes so long after its end, so that a stream's last posts of it are in.
+const GRACE: TimeDelta = TimeDelta::seconds(10);
+/// How long minutes are held open at the start, while sources read what was missed.
+const HOLD: TimeDelta = TimeDelta::minutes(20);
+/// How long the sources have to end in order.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// Batches that may wait for the pipeline before the sources are held up.
+const QUEUE: usize = 64;
+
+/// What the job tells of what it does.
+pub trait Told {
+    /// Incidents that are new or have changed.
+    fn incidents(&mut self, ids: &[String]);
+}
+
+/// Runs until `shutdown` is ready, then ends in order: what was read is committed.
+pub async fn run(
+    pipeline: &mut Pipeline,
+    sources: Vec<Box<dyn Source>>,
+    client: Client,
+    told: &mut dyn Told,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), PipelineError> {
+    let (sender, mut batches) = mpsc::channel(QUEUE);
+    let (stop, stopped) = watch::channel(false);
+    let mut job = Job {
+        pipeline,
+        behind: sources.iter().map(|source| source.name().to_owned()).collect(),
+        hold_until: Some(clock::now() + HOLD),
+        told,
+    };
+    let runner = tokio::spawn(runner::run(sources, client, clock::now, Backoff::default(), sender, stopped));
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tokio::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            batch = batches.recv() => match batch {
+                Some(batch) => job.take(batch)?,
+                None => {
+                    warn!("no source is left; `whatsdown sources` tells why");
+                    shutdown.await;
+                    break;
+                }
+            },
+            _ = tick.tick() => job.close_minutes(clock::now())?,
+        }
+    }
+    let _ = stop.send(true);
+    let farewell = async {
+        while let Some(batch) = batches.recv().await {
+            job.take(batch)?;
+        }
+        Ok::<(), PipelineError>(())
+    };
+    if let Ok(ended) = tokio::time::timeout(FAREWELL, farewell).await {
+        ended?;
+    }
+    runner.abort();
+    job.pipeline.commit(Vec::new(), true)?;
+    Ok(())
+}
+
+struct Job<'a> {
+    pipeline: &'a mut Pipeline,
+    /// Sources that still read what was missed.
+    behind: BTreeSet<String>,
+    /// Until when minutes wait for them.
+    hold_until: Option<DateTime<Utc>>,
+    told: &'a mut dyn Told,
+}
+
+impl Job<'_> {
+    /// Counts a batch and commits it with the cursor of its source.
+    fn take(&mut self, batch: Batch) -> Result<(), PipelineError> {
+        self.pipeline.advance(clock::now());
+        let mut too_late = 0u32;
+        for event in &batch.events {
+            match event {
+                Event::Post(post) => too_late += u32::from(self.pipeline.offer(post) == Offered::TooLate),
+                Event::Gap(gap) => self.pipeline.listen(lost(&batch, gap)),
+                Event::Deleted(key) => self.pipeline.delete(key),
+            }
+        }
+        if too_late > 0 {
+            info!("{}: {too_late} posts are older than 7 days and were not counted", batch.source);
+        }
+        if let Some((from, until)) = batch.heard {
+            self.pipeline.listen(span(&batch, true, from, until, None));
+        }
+        if batch.caught_up && self.behind.remove(&batch.source) {
+            info!("{} has caught up", batch.source);
+        }
+        let health = serde_json::to_string(&batch.health).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let state = SourceState {
+            instance: batch.source,
+            network: batch.network.to_owned(),
+            cursor: batch.cursor.map(|cursor| cursor.0),
+            posts: batch.seen,
+            health,
+        };
+        self.commit(vec![state])
+    }
+
+    /// Closes the minutes whose time is over. At the start they wait for what was missed to be read, so that the first
+    /// thing that is learnt is what is usual.
+    fn close_minutes(&mut self, now: DateTime<Utc>) -> Result<(), PipelineError> {
+        if self.hold_until.is_some_and(|until| now < until) && !self.behind.is_empty() {
+            return Ok(());
+        }
+        if self.hold_until.take().is_some() && !self.behind.is_empty() {
+            let behind: Vec<&str> = self.behind.iter().map(String::as_str).collect();
+            warn!("going on without what was missed by {}", behind.join(", "));
+        }
+        let through = Minute::of(now - GRACE) - 1;
+        if self.pipeline.clock().is_some_and(|clock| clock >= through) {
+            return Ok(());
+        }
+        self.pipeline.advance(now);
+        self.pipeline.close_through(through, Some(now));
+        self.commit(Vec::new())
+    }
+
+    fn commit(&mut self, sources: Vec<SourceState>) -> Result<(), PipelineError> {
+        let changed = self.pipeline.commit(sources, false)?;
+        if !changed.is_empty() {
+            self.told.incidents(&changed);
+        }
+        Ok(())
+    }
+}
+
+fn lost(batch: &Batch, gap: &Gap) -> ListeningSpan {
+    span(batch, false, gap.from, gap.until, gap.why.clone())
+}
+
+fn span(batch: &Batch, heard: bool, from: DateTime<Utc>, until: DateTime<Utc>, why: Option<String>) -> ListeningSpan {
+    ListeningSpan {
+        network: batch.network.to_owned(),
+        instance: batch.source.clone(),
+        heard,
+        from: from.timestamp(),
+        until: until.timestamp(),
+        why,
+    }
+}

@@ -1,0 +1,171 @@
+//! Jetstream's frames, recorded and odd.
+
+use crate::{bluesky, time};
+use chrono::{DateTime, TimeDelta, Utc};
+use proptest::prelude::*;
+use serde_json::json;
+use whatsdown::post::{Event, Post};
+use whatsdown::source::{Found, Reply, RequestKind, Source};
+
+const FRAMES: &str = include_str!("../../fixtures/sources/jetstream/frames.jsonl");
+
+fn read(source: &mut dyn Source, frame: &str, now: DateTime<Utc>) -> Found {
+    let mut found = Found::default();
+    source.read(Reply::Frame(frame), now, &mut found).unwrap();
+    found
+}
+
+/// A frame of an account, as comes all the time.
+fn heartbeat(at: DateTime<Utc>) -> String {
+    json!({"did": "did:plc:x", "time_us": at.timestamp_micros(), "kind": "identity", "identity": {}}).to_string()
+}
+
+fn cursor_of(source: &mut dyn Source, now: DateTime<Utc>) -> DateTime<Utc> {
+    let request = source.next(now);
+    assert!(matches!(request.kind, RequestKind::Stream { .. }));
+    let (_, cursor) = request.url.query_pairs().find(|(name, _)| name == "cursor").unwrap();
+    DateTime::from_timestamp_micros(cursor.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn recorded_frames_become_posts() {
+    let mut source = bluesky(None);
+    let now = time("2026-07-04T14:38:09Z");
+    let mut found = Found::default();
+    for frame in FRAMES.lines() {
+        source.read(Reply::Frame(frame), now, &mut found).unwrap();
+    }
+    assert_eq!((found.seen, found.odd, found.events.len()), (6, 0, 7));
+    assert!(found.caught_up);
+    let first = DateTime::from_timestamp_micros(1_783_175_888_085_434).unwrap();
+    let last = DateTime::from_timestamp_micros(1_783_175_888_390_226).unwrap();
+    assert_eq!(found.heard, Some((first, last)));
+    assert_eq!(source.cursor().0, "1783175888390226");
+
+    let posts: Vec<&Post> =
+        found.events.iter().filter_map(|event| if let Event::Post(post) = event { Some(post) } else { None }).collect();
+    let (reply, tagged, zoned) = (posts[1], posts[3], posts[4]);
+    assert!(reply.reply_to.as_deref().unwrap().starts_with("at://did:plc:"));
+    assert_eq!(tagged.text, "Synthetic: is #tiktokdown for you as well?");
+    assert_eq!(tagged.lang.as_deref(), Some("de"));
+    assert_eq!(tagged.id, "at://did:plc:gkv7p3ufpz2iugf7qgrlremq/app.bsky.feed.post/3mrknpq6gvr2n");
+    let url = "https://bsky.app/profile/did:plc:gkv7p3ufpz2iugf7qgrlremq/post/3mrknpq6gvr2n";
+    assert_eq!(tagged.url.as_deref(), Some(url));
+    assert_eq!(tagged.created_at, time("2026-07-04T14:38:07.323Z"));
+    assert_eq!(tagged.observed_at, DateTime::from_timestamp_micros(1_783_175_888_172_335));
+    assert_eq!((zoned.lang.as_deref(), zoned.created_at), (Some("en-US"), time("2026-07-04T14:38:02Z")));
+    let Event::Deleted(key) = &found.events[6] else { panic!("{:?}", found.events[6]) };
+    assert_eq!(key.id, "at://did:plc:ndijhca5ib34j44cz6v2axrp/app.bsky.feed.post/3mb7onpm3p6oh");
+}
+
+#[test]
+fn hashtags_beside_the_text_are_read_and_updates_keep_the_id() {
+    let now = time("2026-07-04T14:38:09Z");
+    let record = json!({"text": "nothing loads", "createdAt": "no time", "tags": ["TikTokDown", 7],
+        "facets": [null, {"features": [{"$type": "app.bsky.richtext.facet#tag", "tag": "tiktok"}, {"tag": "other"}]}]});
+    let frame = json!({"did": "did:plc:x", "time_us": now.timestamp_micros(), "kind": "commit", "commit":
+        {"operation": "update", "collection": "app.bsky.feed.post", "rkey": "r", "record": record}});
+    let found = read(&mut *bluesky(None), &frame.to_string(), now);
+    let Event::Post(post) = &found.events[0] else { panic!() };
+    assert_eq!(post.text, "nothing loads #tiktok #TikTokDown");
+    assert_eq!((post.id.as_str(), post.created_at), ("at://did:plc:x/app.bsky.feed.post/r", now));
+}
+
+#[test]
+fn an_odd_frame_costs_only_itself() {
+    let now = time("2026-07-04T14:38:09Z");
+    let micros = now.timestamp_micros();
+    let mut source = bluesky(Some(&micros.to_string()));
+    for frame in [
+        "",
+        "{",
+        "[]",
+        "null",
+        "\"x\"",
+        "{\"time_us\":1}",
+        "\u{0}",
+        &format!("{{\"did\":3,\"time_us\":{micros},\"kind\":\"commit\"}}"),
+    ] {
+        let mut found = Found::default();
+        assert!(source.read(Reply::Frame(frame), now, &mut found).is_err(), "{frame}");
+        assert!(found.events.is_empty());
+    }
+    for record in [json!(null), json!({}), json!({"text": 7}), json!([])] {
+        let frame = json!({"did": "d", "time_us": micros, "kind": "commit",
+            "commit": {"operation": "create", "collection": "app.bsky.feed.post", "rkey": "r", "record": record}});
+        assert_eq!(read(&mut *source, &frame.to_string(), now).odd, 1);
+    }
+    assert_eq!(source.cursor().0, micros.to_string());
+}
+
+#[test]
+fn a_time_that_cannot_be_does_not_move_the_cursor() {
+    let now = time("2026-07-04T14:38:09Z");
+    let mut source = bluesky(Some(&now.timestamp_micros().to_string()));
+    for at in [i64::MAX, i64::MIN, 0, -8_334_601_228_800_000_000, (now + TimeDelta::days(400)).timestamp_micros()] {
+        let frame = json!({"did": "d", "time_us": at, "kind": "identity"}).to_string();
+        let _ = source.read(Reply::Frame(&frame), now, &mut Found::default());
+        assert_eq!(source.cursor().0, now.timestamp_micros().to_string());
+    }
+}
+
+#[test]
+fn the_first_start_reads_back_and_a_restart_rewinds_a_little() {
+    let now = time("2026-07-04T14:00:00Z");
+    assert_eq!(cursor_of(&mut *bluesky(None), now), now - TimeDelta::hours(24));
+    let stored = now - TimeDelta::hours(3);
+    let mut source = bluesky(Some(&stored.timestamp_micros().to_string()));
+    assert_eq!(cursor_of(&mut *source, now), stored - TimeDelta::seconds(5));
+    // What is read again moves nothing back.
+    let found = read(&mut *source, &heartbeat(stored - TimeDelta::seconds(4)), now);
+    assert_eq!((found.events.len(), source.cursor().0), (0, stored.timestamp_micros().to_string()));
+    assert!(!found.caught_up);
+}
+
+#[test]
+fn a_cursor_that_the_server_moved_is_a_gap() {
+    let now = time("2026-07-04T14:00:00Z");
+    let stored = now - TimeDelta::hours(50);
+    let mut source = bluesky(Some(&stored.timestamp_micros().to_string()));
+    let kept = now - TimeDelta::hours(36);
+    let found = read(&mut *source, &heartbeat(kept), now);
+    let [Event::Gap(gap)] = &found.events[..] else { panic!("{:?}", found.events) };
+    assert_eq!((gap.source.as_str(), gap.from, gap.until), ("bluesky", stored, kept));
+    assert_eq!(found.heard, Some((stored, kept)));
+}
+
+#[test]
+fn a_failing_server_gives_way_to_the_next() {
+    let now = time("2026-07-04T14:00:00Z");
+    let mut source = bluesky(None);
+    let mut hosts = Vec::new();
+    for _ in 0..5 {
+        hosts.push(source.next(now).url.host_str().unwrap().to_owned());
+        source.failed(now);
+    }
+    assert_eq!(hosts[0], hosts[4]);
+    hosts.truncate(4);
+    hosts.dedup();
+    assert_eq!(hosts.len(), 4);
+}
+
+proptest! {
+    /// Whatever the times, what is heard is one line without holes, and every hole in it is a gap.
+    #[test]
+    fn heard_is_continuous(steps in prop::collection::vec(-10i64..200, 1..60)) {
+        let mut at = time("2026-07-04T14:00:00Z");
+        let now = time("2026-07-05T14:00:00Z");
+        let mut source = bluesky(Some(&at.timestamp_micros().to_string()));
+        let mut until = at;
+        for step in steps {
+            at += TimeDelta::seconds(step);
+            let found = read(&mut *source, &heartbeat(at), now);
+            let (from, to) = found.heard.unwrap();
+            prop_assert_eq!(from, until);
+            prop_assert_eq!(to, until.max(at));
+            let lost = found.events.len() == 1;
+            prop_assert_eq!(lost, to - from > TimeDelta::seconds(60));
+            until = to;
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! The live sources against recorded answers, a simulated instance, and servers that fail. All traffic stays
+//! on loopback.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod jetstream;
+mod mastodon;
+mod runner;
+mod servers;
+mod simulation;
+
+use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
+use whatsdown::source::{self, Config, Cursor, Page, Source};
+
+/// The sources' defaults.
+fn config() -> Config {
+    toml::from_str(include_str!("../../fixtures/sources/default.toml")).unwrap()
+}
+
+/// Bluesky alone, as after a restart with `cursor`.
+fn bluesky(cursor: Option<&str>) -> Box<dyn Source> {
+    let mut config = config();
+    config.mastodon.enabled = false;
+    build(&config, &[], "bluesky", cursor.map(|cursor| Cursor(cursor.to_owned())), Utc::now())
+}
+
+/// The first source of a configuration, as after a restart with `cursor`.
+fn build(config: &Config, tags: &[String], name: &str, cursor: Option<Cursor>, now: DateTime<Utc>) -> Box<dyn Source> {
+    let cursors: BTreeMap<String, Cursor> = cursor.map(|cursor| (name.to_owned(), cursor)).into_iter().collect();
+    let mut sources = source::build(config, tags, &cursors, now).unwrap();
+    assert_eq!(sources[0].name(), name);
+    sources.swap_remove(0)
+}
+
+fn time(text: &str) -> DateTime<Utc> {
+    text.parse().unwrap()
+}
+
+fn page(status: u16, body: &str, asked_at: DateTime<Utc>) -> Page {
+    Page { asked_at, status: status.try_into().unwrap(), body: body.as_bytes().to_vec() }
+}
+
+fn tags(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}

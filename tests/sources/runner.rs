@@ -1,0 +1,362 @@
+//! The runner against servers that fail: budgets, backoff, gaps, cancellation.
+
+use crate::servers::{Answer, Ending, Http, Stream, ok};
+use crate::{config, tags};
+use chrono::{TimeDelta, Utc};
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use whatsdown::clock;
+use whatsdown::post::Event;
+use whatsdown::source::http::Client;
+use whatsdown::source::runner::{self, Backoff};
+use whatsdown::source::{Batch, Config, Cursor, State, build};
+
+const SPACING: Duration = Duration::from_millis(20);
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(40) };
+
+/// A job that runs.
+struct Job {
+    batches: mpsc::Receiver<Batch>,
+    stop: watch::Sender<bool>,
+    ended: JoinHandle<()>,
+}
+
+impl Job {
+    fn start(config: &Config, cursors: &BTreeMap<String, Cursor>) -> Job {
+        let sources = build(config, &tags(&["tiktokdown"]), cursors, clock::now()).unwrap();
+        let client = Client::new(&config.http).unwrap();
+        let (sender, batches) = mpsc::channel(1);
+        let (stop, shutdown) = watch::channel(false);
+        let ended = tokio::spawn(runner::run(sources, client, clock::now, BACKOFF, sender, shutdown));
+        Job { batches, stop, ended }
+    }
+
+    async fn next(&mut self) -> Batch {
+        timeout(Duration::from_secs(20), self.batches.recv()).await.unwrap().unwrap()
+    }
+
+    /// All batches until one that fulfils `last`.
+    async fn until(&mut self, last: impl Fn(&Batch) -> bool) -> Vec<Batch> {
+        let mut batches = Vec::new();
+        loop {
+            let batch = self.next().await;
+            let done = last(&batch);
+            batches.push(batch);
+            if done {
+                return batches;
+            }
+        }
+    }
+}
+
+fn quick() -> Config {
+    let mut config = config();
+    config.http.answer_timeout = Duration::from_millis(400);
+    config.bluesky.spacing = SPACING;
+    config.bluesky.silence = Duration::from_millis(300);
+    config.mastodon.spacing = SPACING;
+    config.mastodon.fast = Duration::from_millis(20);
+    config.mastodon.slow = Duration::from_millis(40);
+    config
+}
+
+fn mastodon(address: SocketAddr) -> Config {
+    let mut config = quick();
+    config.bluesky.enabled = false;
+    config.http.local_hosts = [address.to_string()].into();
+    config.mastodon.instances = vec![format!("http://{address}")];
+    config
+}
+
+fn bluesky(address: SocketAddr) -> Config {
+    let mut config = quick();
+    config.mastodon.enabled = false;
+    config.http.local_hosts = [address.to_string()].into();
+    config.bluesky.servers = vec![format!("ws://{address}")];
+    config
+}
+
+fn status(id: u64) -> String {
+    json!([{"id": id.to_string(), "created_at": Utc::now(), "uri": format!("https://social.example/{id}"),
+        "content": "synthetic", "visibility": "public", "account": {"acct": "a"}}])
+    .to_string()
+}
+
+fn has_posts(batch: &Batch) -> bool {
+    batch.events.iter().any(|event| matches!(event, Event::Post(_)))
+}
+
+fn ids(batches: &[Batch]) -> BTreeSet<String> {
+    let events = batches.iter().flat_map(|batch| &batch.events);
+    events.filter_map(|event| if let Event::Post(post) = event { Some(post.id.clone()) } else { None }).collect()
+}
+
+#[tokio::test]
+async fn every_kind_of_failure_is_survived() {
+    let failures = [
+        Answer::Whole(500, "", "oops".to_owned()),
+        Answer::Whole(503, "", String::new()),
+        Answer::Cut,
+        Answer::Slow,
+        Answer::Endless,
+        Answer::Nothing,
+        ok("{\"error\":"),
+        Answer::Whole(418, "", "[]".to_owned()),
+    ];
+    let count = failures.len();
+    let server =
+        Http::start(move |number, _| failures.get(number - 1).cloned().unwrap_or_else(|| ok(&status(number as u64))))
+            .await;
+    let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+    let batches = job.until(|batch| batch.caught_up).await;
+    let failed: Vec<&Batch> = batches.iter().filter(|batch| batch.health.state == State::Degraded).collect();
+    assert_eq!(failed.len(), count);
+    for batch in failed {
+        assert!(batch.cursor.is_none() && batch.events.is_empty() && batch.heard.is_none());
+        assert!(batch.health.last_error.as_ref().unwrap().retry_at.is_some());
+    }
+    let last = batches.last().unwrap();
+    assert_eq!((last.health.errors, last.health.state), (count as u64, State::Ok));
+    assert!(last.cursor.is_some() && last.health.last_success.is_some());
+}
+
+#[tokio::test]
+async fn a_server_that_asks_us_to_wait_is_left_alone() {
+    for header in
+        ["retry-after: 1\r\n", "x-ratelimit-reset: 0.5\r\n", "x-ratelimit-reset: 2001-01-01T00:00:00.000001Z\r\n"]
+    {
+        let server = Http::start(move |number, _| match number {
+            1 => Answer::Whole(429, header, String::new()),
+            _ => ok("[]"),
+        })
+        .await;
+        let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+        job.until(|batch| batch.cursor.is_some()).await;
+        let asked = server.asked();
+        assert!(asked[1].0 - asked[0].0 >= Duration::from_secs(1), "{header}");
+    }
+    // The last request of a budget is not followed by one too many.
+    let header = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1\r\n";
+    let server = Http::start(move |_, _| Answer::Whole(200, header, "[]".to_owned())).await;
+    let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+    assert_eq!(job.next().await.health.budget_left, Some(0));
+    job.next().await;
+    let asked = server.asked();
+    assert!(asked[1].0 - asked[0].0 >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_refusal_ends_the_source_with_a_hint() {
+    for code in [401, 403] {
+        let server = Http::start(move |_, _| Answer::Whole(code, "", "{}".to_owned())).await;
+        let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+        let batch = job.until(|batch| batch.health.errors > 0).await.pop().unwrap();
+        let failure = batch.health.last_error.unwrap();
+        assert_eq!((batch.health.state, failure.retry_at), (State::Degraded, None));
+        assert!(failure.message.contains("take it off the list"), "{}", failure.message);
+        assert!(job.batches.recv().await.is_none(), "nothing follows");
+        job.ended.await.unwrap();
+        assert_eq!(server.asked().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_to_a_private_address_is_not_followed() {
+    let secret = Http::start(|_, _| ok("[]")).await;
+    let location: &'static str = format!("location: http://{}/\r\n", secret.address).leak();
+    let server = Http::start(move |_, _| Answer::Whole(302, location, String::new())).await;
+    let mut config = mastodon(server.address);
+    let mut job = Job::start(&config, &BTreeMap::new());
+    let failure = job.until(|batch| batch.health.errors > 1).await.pop().unwrap().health.last_error.unwrap();
+    assert!(failure.message.contains("is not asked"), "{}", failure.message);
+    // Not even to a host that we speak to ourselves.
+    config.http.local_hosts.insert(secret.address.to_string());
+    let mut job = Job::start(&config, &BTreeMap::new());
+    job.until(|batch| batch.health.errors > 1).await;
+    assert!(secret.asked().is_empty());
+}
+
+#[tokio::test]
+async fn redirects_within_a_host_are_followed_but_not_for_ever() {
+    let server = Http::start(|_, path| {
+        if path.contains("/moved") { ok("[]") } else { Answer::Whole(302, "location: /moved\r\n", String::new()) }
+    })
+    .await;
+    let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+    job.until(|batch| batch.cursor.is_some()).await;
+    let server = Http::start(|_, _| Answer::Whole(302, "location: /again\r\n", String::new())).await;
+    let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+    job.until(|batch| batch.health.errors > 0).await;
+    assert!(server.asked().len() <= 12, "{}", server.asked().len());
+}
+
+#[tokio::test]
+async fn endless_pages_keep_to_the_budget() {
+    let server = Http::start(|number, _| {
+        let posts: Vec<serde_json::Value> = (0..40)
+            .map(|post| {
+                let id = (number * 40 + post).to_string();
+                json!({"id": id, "created_at": Utc::now(), "uri": id, "content": "", "visibility": "public",
+                    "account": {"acct": "a"}})
+            })
+            .collect();
+        ok(&json!(posts).to_string())
+    })
+    .await;
+    let begun = Instant::now();
+    let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
+    while begun.elapsed() < Duration::from_secs(1) {
+        job.next().await;
+    }
+    let asked = server.asked().len();
+    let allowed = begun.elapsed().as_millis() / SPACING.as_millis() + 1;
+    assert!(asked > 10 && asked as u128 <= allowed, "{asked} requests, {allowed} allowed");
+}
+
+/// Frames of `count` posts, a second apart, the last one now.
+fn frames(count: i64) -> Vec<(i64, String)> {
+    let now = Utc::now();
+    let frame = |number: i64| {
+        let at = (now - TimeDelta::seconds(count - 1 - number)).timestamp_micros();
+        let frame = json!({"did": "did:plc:synthetic", "time_us": at, "kind": "commit", "commit": {"operation": "create",
+            "collection": "app.bsky.feed.post", "rkey": number.to_string(),
+            "record": {"text": "synthetic", "createdAt": now}}});
+        (at, frame.to_string())
+    };
+    (0..count).map(frame).collect()
+}
+
+/// The cursor that a job would have stored a second before the first frame.
+fn before(frames: &[(i64, String)]) -> BTreeMap<String, Cursor> {
+    [("bluesky".to_owned(), Cursor((frames[0].0 - 1_000_000).to_string()))].into()
+}
+
+fn without_gaps(config: &mut Config) {
+    config.bluesky.silence = Duration::from_secs(5);
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_goes_on_where_it_was() {
+    let frames = frames(3000);
+    let endings = vec![Ending::Drop(700), Ending::Close, Ending::Drop(0), Ending::Drop(1500), Ending::Stall];
+    let server = Stream::start(frames.clone(), endings).await;
+    let mut config = bluesky(server.address);
+    without_gaps(&mut config);
+    let mut job = Job::start(&config, &before(&frames));
+    let mut batches = job.until(|batch| batch.caught_up && batch.health.state == State::Ok).await;
+    batches.extend(job.until(|batch| batch.health.errors >= 4).await);
+    let all: BTreeSet<String> = batches
+        .iter()
+        .flat_map(|batch| &batch.events)
+        .map(|event| match event {
+            Event::Post(post) => post.id.clone(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(all.len(), 3000);
+    let mut until = None;
+    for (from, to) in batches.iter().filter_map(|batch| batch.heard) {
+        assert!(until.is_none_or(|until| until == from));
+        until = Some(to);
+    }
+    let cursors = server.cursors.lock().unwrap();
+    // After the 700th frame, and five seconds before that.
+    assert_eq!(cursors[1].1, frames[699].0 - 5_000_000);
+    assert!(cursors.windows(2).all(|pair| pair[1].0 - pair[0].0 >= SPACING / 2));
+}
+
+#[tokio::test]
+async fn a_stream_that_stalls_or_sends_rubbish_is_silent() {
+    for ending in [Ending::Stall, Ending::Rubbish] {
+        let mut frames = frames(2);
+        frames.truncate(1);
+        let server = Stream::start(frames.clone(), vec![ending]).await;
+        let mut job = Job::start(&bluesky(server.address), &before(&frames));
+        let batch = job.until(|batch| batch.health.state == State::Silent).await.pop().unwrap();
+        assert!(batch.health.last_error.unwrap().message.contains("sent nothing"));
+        job.until(|batch| batch.health.errors >= 3).await;
+        let opened = server.cursors.lock().unwrap().len();
+        assert!((3..=4).contains(&opened), "{opened}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_slams_the_door_is_not_hammered() {
+    let server = Stream::start(Vec::new(), vec![Ending::Drop(0)]).await;
+    let mut config = bluesky(server.address);
+    config.bluesky.spacing = Duration::from_millis(50);
+    let begun = Instant::now();
+    let mut job = Job::start(&config, &BTreeMap::new());
+    job.until(|_| begun.elapsed() > Duration::from_millis(600)).await;
+    let opened = server.cursors.lock().unwrap().len() as u128;
+    let allowed = begun.elapsed().as_millis() / 50 + 1;
+    assert!(opened > 2 && opened <= allowed, "{opened} connections, {allowed} allowed");
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_every_wait() {
+    // While an answer is awaited, while waiting for the next request, and while nobody takes a batch.
+    let slow = Http::start(|_, _| Answer::Slow).await;
+    let idle = Http::start(|_, _| ok("[]")).await;
+    let stream = Stream::start(frames(5000), vec![Ending::Stall]).await;
+    let mut patient = mastodon(idle.address);
+    patient.mastodon.fast = Duration::from_secs(60);
+    patient.mastodon.slow = Duration::from_secs(60);
+    for (config, cursors) in [
+        (mastodon(slow.address), BTreeMap::new()),
+        (patient, BTreeMap::new()),
+        (bluesky(stream.address), BTreeMap::new()),
+    ] {
+        let job = Job::start(&config, &cursors);
+        tokio::time::sleep(Duration::from_millis(150)).await;
+        job.stop.send(true).unwrap();
+        timeout(Duration::from_millis(500), job.ended).await.unwrap().unwrap();
+        let mut batches = job.batches;
+        let mut last = None;
+        while let Some(batch) = batches.recv().await {
+            last = Some(batch);
+        }
+        // A full queue has no room for farewells.
+        assert!(
+            last.is_some_and(|batch| batch.health.state == State::Stopped
+                || has_posts(&batch)
+                || batch.cursor.is_some())
+        );
+    }
+}
+
+#[tokio::test]
+async fn kills_lose_and_double_nothing() {
+    let frames = frames(5000);
+    let server = Stream::start(frames.clone(), vec![Ending::Stall]).await;
+    let mut config = bluesky(server.address);
+    without_gaps(&mut config);
+    let mut cursors = before(&frames);
+    let mut stored = Vec::new();
+    for life in 0..40 {
+        let mut job = Job::start(&config, &cursors);
+        for _ in 0..life % 3 {
+            let batch = job.next().await;
+            if let Some(cursor) = &batch.cursor {
+                cursors.insert(batch.source.clone(), cursor.clone());
+            }
+            stored.push(batch);
+        }
+        // Whatever is on its way is lost with the process.
+        job.ended.abort();
+        if stored.last().is_some_and(|batch: &Batch| batch.caught_up) {
+            break;
+        }
+    }
+    assert_eq!(ids(&stored).len(), 5000);
+    let mut until = None;
+    for (from, to) in stored.iter().filter_map(|batch| batch.heard) {
+        assert!(until.is_none_or(|until| until == from));
+        until = Some(to);
+    }
+}

@@ -82,7 +82,7 @@ pub struct Mention {
     pub stage: Option<Stage>,
     /// The keyed hash of the author.
     pub author: u64,
-    /// The keyed hash of a long text, by which copies are known; the author's for a short one, since the same
+    /// The keyed hash of a long text or one with a link, by which copies are known; else the author's, since the same
     /// few words from many people are many reports.
     pub print: u64,
     /// Whether the post may be quoted.

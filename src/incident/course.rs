@@ -27,6 +27,8 @@ const CALM_BEFORE_RESOLVED: i64 = 20;
 /// Minutes in which the regions are looked at each minute, and after them each so many.
 const REGIONS_SETTLE: i64 = 15;
 const REGIONS_EVERY: i64 = 5;
+/// Minutes without a spike after which it is over in any case.
+const SUBSIDED: i64 = Minute::HOUR;
 /// The share of the reports before the end that may go on as talk.
 const REMAINING_TALK: f64 = 0.15;
 /// Minutes in which reports anew are the same incident, not another.
@@ -49,6 +51,8 @@ pub struct Course {
     /// The minute that opened it, and the region that raised the alarm.
     opened: Minute,
     primary: Region,
+    /// The last minute in which any region was in a spike.
+    last_elevated: Minute,
     /// Since when it has surely been over.
     calm_since: Option<Minute>,
     resolved: Option<Minute>,
@@ -79,7 +83,7 @@ impl Course {
         let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
         let from = alarm.from(view.minute);
         let samples = view.samples(*region, from - LOOK_BACK, view.minute);
-        let start = interval::start(&samples, view.minute).unwrap_or_else(|| at_minute(from));
+        let start = interval::start(&samples, view.minute).unwrap_or_else(|| around(from));
         let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
         let incident = Incident {
             id: format!("{}-{}", view.service, start.estimate.format("%Y%m%dT%H%MZ")),
@@ -105,6 +109,7 @@ impl Course {
             incident,
             opened: view.minute,
             primary: *region,
+            last_elevated: view.minute,
             calm_since: None,
             resolved: None,
             surge: Surge::default(),
@@ -116,6 +121,8 @@ impl Course {
     pub fn follow(mut self, view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) -> Verdict {
         let before = self.incident.clone();
         self.trust(view, alarms);
+        let spikes = view.nodes.iter().filter_map(|(_, node)| node.spike);
+        self.last_elevated = spikes.map(|spike| spike.last_elevated).fold(self.last_elevated, Minute::max);
         if let Some(resolved) = self.resolved {
             if view.minute - resolved > RELAPSE_WITHIN {
                 return Course::open(view, alarms);
@@ -257,6 +264,13 @@ impl Course {
             self.incident.state = State::Recovering;
             self.surge.from = Some(view.minute + 1);
         }
+        if view.minute - self.last_elevated > SUBSIDED {
+            // Too few reports to date the end by their fall: it lies about the last minutes that stood out.
+            let subsided = around(self.last_elevated);
+            let dated =
+                end.over >= PROBABLY_OVER && end.interval.low < subsided.high && end.interval.high > subsided.low;
+            return self.resolve(view, if dated { end.interval } else { subsided });
+        }
         if end.over >= PROBABLY_OVER {
             self.incident.state = State::Recovering;
             self.incident.end = Some(end.interval);
@@ -365,8 +379,10 @@ fn has_calmed(samples: &[Sample], end: Minute) -> bool {
     mean(recent, |sample| sample.exposure) > 0.5 && mean(recent, |sample| sample.reports) <= everyday.max(remains)
 }
 
-fn at_minute(minute: Minute) -> Interval {
-    Interval { low: minute.start() - TimeDelta::minutes(15), estimate: minute.start(), high: minute.close() }
+/// A time about a minute, where nothing more can be told.
+fn around(minute: Minute) -> Interval {
+    let quarter = TimeDelta::minutes(15);
+    Interval { low: minute.start() - quarter, estimate: minute.start(), high: minute.close() + quarter }
 }
 
 fn time_text(time: DateTime<Utc>) -> String {

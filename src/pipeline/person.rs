@@ -4,8 +4,10 @@ use super::PipelineError;
 use std::io::Write;
 use std::path::Path;
 
-/// Characters from which on the same words from several people are copies, not chance.
+/// Letters from which on the same words from several people are copies, not chance.
 const LONG_TEXT: usize = 60;
+/// A link is passed on, not thought of twice: the same words around the same link are copies at any length.
+const LINK: &str = "://";
 
 pub struct Persons {
     key: [u8; 32],
@@ -36,12 +38,12 @@ impl Persons {
         self.hash(&[b"author", network.as_bytes(), author.as_bytes()])
     }
 
-    /// A text that is long enough to be known again, without its case, spaces and signs.
+    /// A text that is known again, by its length or its link, without its case, spaces and signs.
     pub fn print(&self, text: &str) -> Option<u64> {
         let letters: String =
             text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        let long = letters.chars().nth(LONG_TEXT).is_some();
-        long.then(|| self.hash(&[b"text", letters.as_bytes()]))
+        let known_again = text.contains(LINK) || letters.chars().nth(LONG_TEXT).is_some();
+        known_again.then(|| self.hash(&[b"text", letters.as_bytes()]))
     }
 
     fn hash(&self, parts: &[&[u8]]) -> u64 {
@@ -70,9 +72,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_long_texts_are_known_again() {
+    fn only_long_texts_and_links_are_known_again() {
         let persons = Persons { key: [7; 32] };
         assert_eq!(persons.print("is tiktok down"), None);
+        assert!(persons.print("tiktok not working? https://shop.example/1").is_some());
         let long = "TikTok is down again and I have the whole evening planned around this, what now";
         assert_eq!(persons.print(long), persons.print(&format!("{}!!", long.to_uppercase())));
     }

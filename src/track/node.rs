@@ -6,10 +6,11 @@ use crate::minute::Minute;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::SETTLING;
+use super::{Alarm, SETTLING};
 
-/// Minutes over which a spike is looked at to tell whether it goes on.
-const ELEVATED_WINDOW: i64 = 15;
+/// Minutes over which a spike is looked at to tell whether it goes on: so many that it would bring these reports.
+const ELEVATED_WINDOW: (f64, f64) = (15.0, 120.0);
+const ELEVATED_REPORTS: f64 = 5.0;
 /// Nats by which those minutes must exceed what is expected.
 const ELEVATED: f64 = 3.0;
 
@@ -31,7 +32,24 @@ pub struct NodeTrack {
 pub struct OpenSpike {
     pub from: Minute,
     pub last_elevated: Minute,
+    /// The highest so far.
     pub score: f64,
+    /// Minutes over which it is told whether it goes on.
+    pub window: i64,
+}
+
+impl OpenSpike {
+    /// A spike as it is when its alarm is raised at `now`.
+    pub fn of(alarm: &Alarm, now: Minute) -> OpenSpike {
+        let rate = alarm.score.observed_in_window / alarm.score.since.max(1) as f64;
+        let window = (ELEVATED_REPORTS / rate.max(1e-9)).clamp(ELEVATED_WINDOW.0, ELEVATED_WINDOW.1) as i64;
+        OpenSpike { from: alarm.from(now), last_elevated: now, score: alarm.score.llr, window }
+    }
+
+    /// Whether it has not been elevated for as long as it is looked at.
+    pub fn is_over(&self, now: Minute) -> bool {
+        now - self.last_elevated > self.window
+    }
 }
 
 /// What the networks are expected to bring in a minute of one hour.
@@ -131,16 +149,16 @@ impl NodeTrack {
             .unwrap_or_default()
     }
 
-    /// Whether the last quarter of an hour is still above what is expected.
-    pub fn is_elevated(&self, minute: Minute, parent: Option<&NodeTrack>, exposure: &Exposure) -> bool {
+    /// Whether the last `window` minutes are still above what is expected.
+    pub fn is_elevated(&self, minute: Minute, window: i64, parent: Option<&NodeTrack>, exposure: &Exposure) -> bool {
         let (mut observed, mut upper, mut heard) = (0.0, 0.0, 0.0);
-        for (minute, expected) in self.expected(minute - ELEVATED_WINDOW + 1, minute, parent, exposure) {
+        for (minute, expected) in self.expected(minute - window + 1, minute, parent, exposure) {
             observed += self.observed(minute, exposure);
             upper += expected.upper;
             heard += exposure.any(minute);
         }
         // What was not heard cannot have ended.
-        heard < ELEVATED_WINDOW as f64 / 2.0 || detect::poisson_llr(observed, upper) > ELEVATED
+        heard < window as f64 / 2.0 || detect::poisson_llr(observed, upper) > ELEVATED
     }
 
     /// Forgets the alarm, so that the next spike is found anew.

@@ -19,8 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const MEMORY: i64 = 6 * Minute::HOUR;
 /// The fewest people whose word makes an incident.
 const FEWEST_PEOPLE: u64 = 5;
-/// Minutes without elevated reports after which a spike is over.
-const CALM: i64 = 15;
 /// Minutes after which an outage that goes on is learnt as the new normal.
 const NEW_NORMAL: i64 = 3 * Minute::DAY;
 
@@ -165,15 +163,9 @@ impl ServiceTrack {
             let Some((region, node)) = self.nodes.get(index) else { continue };
             let region = *region;
             let alarm = alarms.get(&region);
-            let Some(mut spike) = node.spike.or(alarm.map(|alarm| OpenSpike {
-                from: alarm.from(now),
-                last_elevated: now,
-                score: alarm.score.llr,
-            })) else {
-                continue;
-            };
+            let Some(mut spike) = node.spike.or(alarm.map(|alarm| OpenSpike::of(alarm, now))) else { continue };
             let parent = self.parent(region);
-            let elevated = node.is_elevated(now, parent, context.exposure);
+            let elevated = node.is_elevated(now, spike.window, parent, context.exposure);
             if elevated {
                 spike.last_elevated = now;
             }
@@ -190,10 +182,9 @@ impl ServiceTrack {
                 score: spike.score,
                 incident: None,
             });
-            let over = now - spike.last_elevated > CALM;
             if let Some(node) = self.node_mut(region) {
                 node.spike = Some(spike);
-                if over {
+                if spike.is_over(now) {
                     node.reset_alarm();
                 }
             }

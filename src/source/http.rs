@@ -159,14 +159,14 @@ fn tls(config: &Config) -> Result<rustls::ClientConfig, ConfigError> {
             return Err(bad("holds no certificate".to_owned()));
         }
     }
-    let client_error = |error: rustls::Error| ConfigError::Client(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(authorities, provider.clone());
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(authorities, provider.clone())
+        .map_err(|error| ConfigError::NoAuthority(error.to_string()))?;
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Ok(builder
-        .map_err(client_error)?
+        .map_err(|error| ConfigError::Client(error.to_string()))?
         .dangerous() // rustls' word for any verifier of one's own; this is the system's
-        .with_custom_certificate_verifier(Arc::new(verifier.map_err(client_error)?))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
 

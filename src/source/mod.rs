@@ -219,8 +219,12 @@ pub enum ConfigError {
     NoHashtags,
     #[error("the stored cursor of {name} cannot be read: {cause}; delete the source's row to begin anew")]
     BadCursor { name: String, cause: String },
-    #[error("{path}: {cause}")]
+    #[error("`sources.http.authorities`: {path}: {cause}")]
     BadAuthority { path: String, cause: String },
+    #[error(
+        "{0}; install the system's package of certificate authorities, or name a PEM file in `sources.http.authorities`"
+    )]
+    NoAuthority(String),
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
 }

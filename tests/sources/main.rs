@@ -8,6 +8,7 @@ mod mastodon;
 mod runner;
 mod servers;
 mod simulation;
+mod tls;
 
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;

@@ -1,6 +1,7 @@
 //! The runner against servers that fail: budgets, backoff, gaps, cancellation.
 
 use crate::servers::{Answer, Ending, Http, Stream, ok};
+use crate::tls::AUTHORITY;
 use crate::{config, tags};
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
@@ -20,14 +21,14 @@ const SPACING: Duration = Duration::from_millis(20);
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(40) };
 
 /// A job that runs.
-struct Job {
+pub struct Job {
     batches: mpsc::Receiver<Batch>,
     stop: watch::Sender<bool>,
     ended: JoinHandle<()>,
 }
 
 impl Job {
-    fn start(config: &Config, cursors: &BTreeMap<String, Cursor>) -> Job {
+    pub fn start(config: &Config, cursors: &BTreeMap<String, Cursor>) -> Job {
         let sources = build(config, &tags(&["tiktokdown"]), cursors, clock::now()).unwrap();
         let client = Client::new(&config.http).unwrap();
         let (sender, batches) = mpsc::channel(1);
@@ -41,7 +42,7 @@ impl Job {
     }
 
     /// All batches until one that fulfils `last`.
-    async fn until(&mut self, last: impl Fn(&Batch) -> bool) -> Vec<Batch> {
+    pub async fn until(&mut self, last: impl Fn(&Batch) -> bool) -> Vec<Batch> {
         let mut batches = Vec::new();
         loop {
             let batch = self.next().await;
@@ -56,6 +57,7 @@ impl Job {
 
 fn quick() -> Config {
     let mut config = config();
+    AUTHORITY.file.path().clone_into(&mut config.http.authorities);
     config.http.answer_timeout = Duration::from_millis(400);
     config.bluesky.spacing = SPACING;
     config.bluesky.silence = Duration::from_millis(300);
@@ -65,7 +67,7 @@ fn quick() -> Config {
     config
 }
 
-fn mastodon(address: SocketAddr) -> Config {
+pub fn mastodon(address: SocketAddr) -> Config {
     let mut config = quick();
     config.bluesky.enabled = false;
     config.http.local_hosts = [address.to_string()].into();
@@ -73,7 +75,7 @@ fn mastodon(address: SocketAddr) -> Config {
     config
 }
 
-fn bluesky(address: SocketAddr) -> Config {
+pub fn bluesky(address: SocketAddr) -> Config {
     let mut config = quick();
     config.mastodon.enabled = false;
     config.http.local_hosts = [address.to_string()].into();

@@ -76,6 +76,17 @@ pub struct Group {
     step: Step,
 }
 
+/// Which group to ask for next. Of several that are due, one that is hot may overtake one that is asked for
+/// seldom, but not keep it waiting for more than a quarter of its interval.
+pub fn most_urgent(groups: &[Group], now: DateTime<Utc>) -> Option<usize> {
+    let key = |group: &Group| {
+        let early = group.due > now;
+        let patience = if early { Duration::ZERO } else { group.interval / 4 };
+        (early, group.due + TimeDelta::from_std(patience).unwrap_or_default())
+    };
+    (0..groups.len()).min_by_key(|at| groups.get(*at).map(key))
+}
+
 enum Step {
     Back(Back),
     Forward {

@@ -228,8 +228,7 @@ impl Source for Mastodon {
 
     fn next(&mut self, now: DateTime<Utc>) -> Request {
         let mut url = self.base.clone();
-        let due = (0..self.groups.len()).min_by_key(|at| self.groups[*at].due());
-        self.asked = due.filter(|_| self.rules != Rules::Unknown);
+        self.asked = group::most_urgent(&self.groups, now).filter(|_| self.rules != Rules::Unknown);
         let Some(group) = self.asked.and_then(|at| self.groups.get(at)) else {
             url.set_path("/api/v2/instance");
             return Request { url, at: now, kind: RequestKind::Page };

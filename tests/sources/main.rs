@@ -5,6 +5,7 @@
 
 mod jetstream;
 mod mastodon;
+mod newsletter;
 mod runner;
 mod servers;
 mod simulation;

@@ -194,8 +194,8 @@ fn judge(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>)
 
 fn failed(url: &Url, error: &reqwest::Error) -> SourceError {
     if error.is_redirect() {
-        let url = error.url().unwrap_or(url).to_string();
-        return SourceError::Fenced { url, why: "too many redirects, or one that leaves the public hosts over TLS" };
+        let host = host_of(error.url().unwrap_or(url));
+        return SourceError::Fenced { host, why: "too many redirects, or one that leaves the public hosts over TLS" };
     }
     // Without the URL: a query may hold more than a log should.
     let mut cause: &dyn std::error::Error = error;
@@ -224,7 +224,7 @@ impl Fence {
     }
 
     fn check(&self, url: &Url) -> Result<(), SourceError> {
-        let fenced = |why| Err(SourceError::Fenced { url: url.to_string(), why });
+        let fenced = |why| Err(SourceError::Fenced { host: host_of(url), why });
         if self.is_local(url) {
             return Ok(());
         }

@@ -25,7 +25,7 @@ struct Item {
 }
 
 impl Source for Newsletter {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "newsletter"
     }
 
@@ -72,7 +72,7 @@ impl Source for Newsletter {
 
     fn failed(&mut self, _now: DateTime<Utc>) {} // there is nothing else to ask meanwhile
 
-    fn cursor(&self) -> Cursor {
-        Cursor(self.read_until.to_rfc3339())
+    fn cursor(&self) -> Option<Cursor> {
+        Some(Cursor(self.read_until.to_rfc3339()))
     }
 }

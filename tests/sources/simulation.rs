@@ -149,7 +149,7 @@ fn listen(
             source = build(config, tags, NAME, stored.clone(), now);
             continue;
         }
-        stored = Some(source.cursor());
+        stored = source.cursor();
         for event in found.events {
             match event {
                 Event::Post(post) => drop(outcome.read.insert(post.id.parse().unwrap())),

@@ -262,10 +262,9 @@ impl Source for Mastodon {
         }
     }
 
-    fn cursor(&self) -> Cursor {
+    fn cursor(&self) -> Option<Cursor> {
         let groups = self.groups.iter().filter_map(|group| Some((group.tags().to_vec(), group.place()?.clone())));
         let stored = Stored { heard_until: self.heard_until, groups: groups.collect() };
-        // Strings, times and lists: nothing in it can fail to be written.
-        Cursor(serde_json::to_string(&stored).unwrap_or_default())
+        serde_json::to_string(&stored).ok().map(Cursor)
     }
 }

@@ -119,7 +119,7 @@ impl Mastodon {
         if tags.is_empty() {
             return Err(ConfigError::NoHashtags);
         }
-        let groups = tags.chunks(TAGS_PER_REQUEST).map(|tags| Group::new(tags, &places, now, oldest, config.fast));
+        let groups = tags.chunks(TAGS_PER_REQUEST).map(|tags| Group::new(tags, &places, now, oldest, config.slow));
         Ok(Mastodon {
             domain: base.host_str().unwrap_or_default().to_owned(),
             groups: groups.collect(),

@@ -5,9 +5,11 @@
 
 mod jetstream;
 mod mastodon;
+mod newsletter;
 mod runner;
 mod servers;
 mod simulation;
+mod tls;
 
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;

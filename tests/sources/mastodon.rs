@@ -168,7 +168,7 @@ fn a_long_absence_is_a_gap_and_a_new_hashtag_is_read_back() {
     let start = time("2026-10-14T19:00:00Z");
     let mut source_then = started(&["aa", "bb"], start);
     turn(&mut *source_then, start, &page(200, "[]", start)).unwrap();
-    let cursor = source_then.cursor();
+    let cursor = source_then.cursor().unwrap();
 
     let soon = start + TimeDelta::hours(2);
     let mut again = source(&["aa", "bb"], Some(cursor.clone()), soon);

@@ -76,6 +76,17 @@ pub struct Group {
     step: Step,
 }
 
+/// Which group to ask for next. Of several that are due, one that is hot may overtake one that is asked for
+/// seldom, but not keep it waiting for more than a quarter of its interval.
+pub fn most_urgent(groups: &[Group], now: DateTime<Utc>) -> Option<usize> {
+    let key = |group: &Group| {
+        let early = group.due > now;
+        let patience = if early { Duration::ZERO } else { group.interval / 4 };
+        (early, group.due + TimeDelta::from_std(patience).unwrap_or_default())
+    };
+    (0..groups.len()).min_by_key(|at| groups.get(*at).map(key))
+}
+
 enum Step {
     Back(Back),
     Forward {
@@ -173,7 +184,7 @@ impl Group {
         match &mut self.step {
             Step::Back(back) => {
                 let Some((place, lost)) = back.turn(entries, asked_at, self.oldest, config) else {
-                    self.due = now;
+                    self.go_on(now, config);
                     return None;
                 };
                 self.step = Step::Forward { place, again: None };
@@ -188,7 +199,7 @@ impl Group {
                 let fresh = entries.iter().filter(|(id, _)| *id > place.newest).count();
                 if more && reached < place.newest {
                     *again = Some(reached);
-                    self.due = now;
+                    self.go_on(now, config);
                     return None;
                 }
                 place.newest = reached.max(place.newest.clone());
@@ -198,7 +209,7 @@ impl Group {
                     place.marked_at = now;
                 }
                 if more {
-                    self.due = now;
+                    self.go_on(now, config);
                     return None;
                 }
                 place.read_until = place.read_until.max(asked_at);
@@ -220,6 +231,12 @@ impl Group {
     /// Lets the others go first, after a failure.
     pub fn put_off(&mut self, now: DateTime<Utc>, config: &Config) {
         self.rest(now, (self.interval * 2).min(config.slow));
+    }
+
+    /// Asks for the next page at once.
+    fn go_on(&mut self, now: DateTime<Utc>, config: &Config) {
+        self.interval = config.fast;
+        self.due = now;
     }
 
     fn rest(&mut self, now: DateTime<Utc>, interval: Duration) {

@@ -89,11 +89,14 @@ impl Catalogue {
         for entry in parsed.service {
             let service = entry.service(&file);
             let id = &service.defined;
-            if id.text.is_empty() || !id.text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+            if id.text.is_empty() || !id.text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            {
                 return Err(id.problem(format!("`{}` cannot be an id", id.text), "use a-z, 0-9 and `-` only"));
             }
             if !seen.insert(id.text.clone()) {
-                return Err(id.problem(format!("the service `{}` is there twice", id.text), "put all of it in one table"));
+                return Err(
+                    id.problem(format!("the service `{}` is there twice", id.text), "put all of it in one table")
+                );
             }
             catalogue.services.push(service);
         }

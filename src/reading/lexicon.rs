@@ -120,7 +120,13 @@ macro_rules! embedded {
 impl Lexicon {
     /// The languages that come with the program.
     pub fn embedded() -> Result<Vec<Lexicon>, Problem> {
-        embedded!("en", "es", "pt").into_iter().map(|(name, text)| Lexicon::parse(name, text)).collect()
+        embedded!(
+            "en", "es", "pt", "fr", "de", "it", "nl", "pl", "tr", "id", "tl", "vi", "ja", "ko", "zh", "th", "hi", "ar",
+            "ru", "uk"
+        )
+        .into_iter()
+        .map(|(name, text)| Lexicon::parse(name, text))
+        .collect()
     }
 
     /// Reads one language's file. `name` is what problems call it.
@@ -145,8 +151,7 @@ impl Lexicon {
             official: located(&file, parsed.official),
         };
         for (word, _) in lexicon.entries() {
-            Pattern::parse(&word.text)
-                .map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), SYNTAX))?;
+            Pattern::parse(&word.text).map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), SYNTAX))?;
         }
         if let Some(tag) = lexicon.hashtags.iter().find(|tag| !tag.text.contains("{s}")) {
             return Err(tag.problem(
@@ -323,11 +328,14 @@ mod tests {
             fine = [\"stopped\"]\nidiom = [\"down bad\", \"stopped\"]\n";
         let problems = Lexicon::problems(&[Lexicon::parse("en.toml", text).unwrap()]);
         let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
-        assert_eq!(told, [
-            (3, "`Is Down` is there twice"),
-            (5, "`stopped` means something else here and says that it works in line 4"),
-            (3, "`is down again` changes nothing"),
-        ]);
+        assert_eq!(
+            told,
+            [
+                (3, "`Is Down` is there twice"),
+                (5, "`stopped` means something else here and says that it works in line 4"),
+                (3, "`is down again` changes nothing"),
+            ]
+        );
     }
 
     #[test]

@@ -66,7 +66,8 @@ impl Names {
                     uses.push((place, form));
                 }
             };
-            let forms = [(&service.names, Form::Name), (&service.words, Form::Word), (&service.capitals, Form::Capital)];
+            let forms =
+                [(&service.names, Form::Name), (&service.words, Form::Word), (&service.capitals, Form::Capital)];
             for (words, form) in forms {
                 words.iter().for_each(|word| add(Folded::text_of(&word.text), form));
             }
@@ -80,8 +81,7 @@ impl Names {
             }
         }
         texts.remove("");
-        let automaton =
-            AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(texts.keys())?;
+        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::DFA)).build(texts.keys())?;
         let folded = |words: &[super::problem::Word]| -> HashSet<String> {
             words.iter().map(|word| Folded::text_of(&word.text)).collect()
         };
@@ -134,7 +134,10 @@ impl Names {
                 }
             }
         }
-        (longest(mentions), specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect())
+        (
+            longest(mentions),
+            specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect(),
+        )
     }
 
     fn in_words(&self, text: &str, found: &Match, form: Form) -> Option<Mention> {
@@ -143,7 +146,8 @@ impl Names {
         }
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
-        let range = if self.is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
+        let range =
+            if self.is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
         Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
     }
 

@@ -143,8 +143,7 @@ impl PhrasesBuilder {
     }
 
     pub fn build(self) -> Result<Phrases, BuildError> {
-        let automaton =
-            AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&self.texts)?;
+        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&self.texts)?;
         Ok(Phrases { automaton, uses: self.uses, phrases: self.phrases })
     }
 }

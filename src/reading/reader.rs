@@ -146,7 +146,9 @@ impl Reader {
             let (start, end) = (start as usize, end as usize);
             text.get(start..end).map(|part| Span { text: part.to_owned(), start, end, means })
         };
-        why.extend(verdict.mentions.iter().filter_map(|mention| span(mention.range.clone(), names(mention, &service.name))));
+        why.extend(
+            verdict.mentions.iter().filter_map(|mention| span(mention.range.clone(), names(mention, &service.name))),
+        );
         for hit in verdict.hits {
             match hit.sense {
                 Sense::PartOf(other, _) if other != verdict.service => continue,
@@ -218,7 +220,8 @@ mod tests {
     #[test]
     fn an_official_account_gives_a_stage_or_nothing() {
         let official = |text: &str| {
-            let post = Post { source: "x".into(), author: "@TikTokSupport".into(), text: text.into(), ..Post::default() };
+            let post =
+                Post { source: "x".into(), author: "@TikTokSupport".into(), text: text.into(), ..Post::default() };
             READER.read(&post).readings.into_iter().map(|reading| (reading.kind, reading.stage)).collect::<Vec<_>>()
         };
         assert_eq!(official("We are looking into it"), [(Kind::Official, Some(Stage::Acknowledged))]);
@@ -243,8 +246,20 @@ mod tests {
     /// Texts made of words that matter and of anything else.
     fn texts() -> impl Strategy<Value = String> {
         let word = prop_oneof![
-            Just("TikTok"), Just("#tiktokdown"), Just("Ｘ is down"), Just("can’t log in"), Just("caí\u{301}do"), Just("@"),
-            Just("틱톡"), Just("https://x.com"), Just(", "), Just("\n"), Just("is"), Just("downnnnn"), Just("#"), Just("ß"),
+            Just("TikTok"),
+            Just("#tiktokdown"),
+            Just("Ｘ is down"),
+            Just("can’t log in"),
+            Just("caí\u{301}do"),
+            Just("@"),
+            Just("틱톡"),
+            Just("https://x.com"),
+            Just(", "),
+            Just("\n"),
+            Just("is"),
+            Just("downnnnn"),
+            Just("#"),
+            Just("ß"),
         ];
         let piece = prop_oneof![word.prop_map(str::to_owned), any::<String>(), Just(" ".to_owned())];
         proptest::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())

@@ -141,11 +141,12 @@ impl Catalogue {
                     "its name is an ordinary word: give `near` some words of its field",
                 ));
             }
-            for word in service.named().chain(service.accounts.values().flatten()) {
+            let accounts = service.accounts.values().flatten().map(|word| (word, "@"));
+            for (word, mark) in service.named().map(|word| (word, "")).chain(accounts) {
                 let folded = Folded::text_of(&word.text);
                 if folded.trim().is_empty() {
                     problems.push(word.problem("an empty name".to_owned(), "take it out"));
-                } else if let Some(owner) = owners.insert(folded, &service.id) {
+                } else if let Some(owner) = owners.insert(format!("{mark}{folded}"), &service.id) {
                     let who = if *owner == service.id { "there already".to_owned() } else { format!("`{owner}` too") };
                     problems.push(word.problem(format!("`{}` is {who}", word.text), "keep it in one place"));
                 }
@@ -214,5 +215,62 @@ impl Service {
         let templates = || lexicons.iter().flat_map(|lexicon| &lexicon.hashtags);
         let tags = first.iter().chain(&rest);
         tags.flat_map(|tag| templates().map(move |template| template.text.replace("{s}", tag))).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The services that the program promises to know.
+    const PROMISED: &str = "tiktok instagram facebook threads whatsapp messenger x youtube snapchat reddit discord telegram \
+        signal bluesky mastodon pinterest linkedin twitch kakaotalk line wechat weibo spotify netflix disneyplus primevideo \
+        hulu max roblox fortnite minecraft steam playstation xbox nintendo epicgames leagueoflegends aws azure googlecloud \
+        cloudflare fastly github gitlab slack teams zoom google gmail googlemaps microsoft365 outlook icloud apple chatgpt \
+        claude gemini deepseek paypal venmo cashapp stripe coinbase robinhood amazon ebay shopify uber doordash verizon att \
+        t-mobile comcast spectrum rogers bell telus optus telstra vodafone o2 ee bt virginmedia orange jio airtel crowdstrike";
+
+    #[test]
+    fn every_promised_service_is_known() {
+        let catalogue = Catalogue::embedded().unwrap();
+        let missing: Vec<&str> = PROMISED.split_whitespace().filter(|id| catalogue.get(id).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn the_embedded_catalogue_has_no_problems() {
+        let problems = Catalogue::embedded().unwrap().problems();
+        assert!(problems.is_empty(), "{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line() {
+        let problem = Catalogue::parse("mine.toml", "[[service]]\nid = \"a\"\nnmae = \"A\"\n").unwrap_err();
+        assert_eq!((problem.file.as_str(), problem.line), ("mine.toml", 3));
+        assert!(problem.message.contains("nmae"), "{problem}");
+    }
+
+    #[test]
+    fn additions_come_on_top() {
+        let added = "[[service]]\nid = \"tiktok\"\nnames = [\"the clock app\"]\n[[service]]\nid = \"mine\"\nnames = [\"mine\"]\n";
+        let catalogue = Catalogue::embedded().unwrap().with(Catalogue::parse("mine.toml", added).unwrap());
+        let tiktok = catalogue.get("tiktok").unwrap();
+        assert_eq!(tiktok.name, "TikTok");
+        assert_eq!(tiktok.names.last().unwrap().text, "the clock app");
+        assert!(catalogue.get("mine").is_some());
+    }
+
+    #[test]
+    fn clashes_and_empty_names_are_found() {
+        let text = "[[service]]\nid = \"a\"\nnames = [\"same\"]\n[[service]]\nid = \"b\"\nnames = [\"Same\", \"\"]\n";
+        let problems = Catalogue::parse("t", text).unwrap().problems();
+        let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
+        assert_eq!(told, [(6, "`Same` is `a` too"), (6, "an empty name")]);
+    }
+
+    #[test]
+    fn down_tags_begin_with_the_service_s_own_name() {
+        let tags = Catalogue::embedded().unwrap().get("tiktok").unwrap().down_tags(&Lexicon::embedded().unwrap());
+        assert_eq!(tags.first().map(String::as_str), Some("tiktokdown"));
     }
 }

@@ -1,0 +1,7 @@
+//! The core against its adversary: synthetic recordings that are shuffled, split, cut, damaged and interrupted.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
+mod order;
+mod stream;
+mod support;

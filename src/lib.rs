@@ -3,7 +3,9 @@
 //! Data flows one way: source → post → reading → count → track (detect → incident) → store → report.
 
 pub mod answer;
+pub mod cli;
 pub mod clock;
+pub mod config;
 pub mod count;
 pub mod daemon;
 pub mod detect;
@@ -13,6 +15,8 @@ pub mod pipeline;
 pub mod post;
 pub mod reading;
 pub mod region;
+pub mod report;
 pub mod source;
 pub mod store;
+pub mod telemetry;
 pub mod track;

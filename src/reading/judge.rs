@@ -120,7 +120,9 @@ fn lists(text: &str, mentions: Vec<Mention>, joiners: &HashSet<String>) -> Vec<L
                 list.range.end = list.range.end.max(mention.range.end);
                 list.mentions.push(mention);
             }
-            _ => lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() }),
+            _ => {
+                lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() })
+            }
         }
     }
     lists
@@ -143,7 +145,8 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
         let here = |hit: &&Hit| clause_at(clauses, hit.range.start) == list.clause;
         let refuge = hits.iter().any(|hit| says(hit, Group::Refuge) && names(hit, &list));
         let failing = |hit: &&Hit| is_failing(hit.sense);
-        let beside = |hit: &Hit| hit.range.start.abs_diff(list.range.end) <= 1 || hit.range.end.abs_diff(list.range.start) <= 1;
+        let beside =
+            |hit: &Hit| hit.range.start.abs_diff(list.range.end) <= 1 || hit.range.end.abs_diff(list.range.start) <= 1;
         let reported = hits.iter().filter(failing).any(|hit| names(hit, &list) || !hit.names_service && beside(hit));
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let spoken = reported
@@ -240,7 +243,10 @@ impl Said {
         let question = last(&|sense| sense == Sense::Says(Group::Question));
         let recovery = last(&|sense| sense == Sense::Says(Group::Recovery));
         let mentioned = self.hits.iter().any(|(_, hit)| {
-            matches!(hit.sense, Sense::Says(Group::Report | Group::Question | Group::Recovery | Group::Past) | Sense::Fails(_))
+            matches!(
+                hit.sense,
+                Sense::Says(Group::Report | Group::Question | Group::Recovery | Group::Past) | Sense::Fails(_)
+            )
         });
         let kind = if !echoes.is_empty() {
             (tagged || mentioned).then_some(Kind::Echo)?

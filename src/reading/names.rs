@@ -146,7 +146,8 @@ impl Names {
         }
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
-        let range = if self.is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
+        let range =
+            if self.is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
         Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
     }
 

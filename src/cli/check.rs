@@ -1,0 +1,131 @@
+//! `whatsdown check`: configuration, catalogue and words, read strictly.
+
+use super::context::Context;
+use super::failure::{Exit, Stop};
+use super::format::Format;
+use super::style::Style;
+use crate::clock;
+use crate::config::{Config, ConfigError};
+use crate::reading::{Catalogue, Lexicon, Problem};
+use crate::report::escape;
+use serde::Serialize;
+use std::fmt::Write as _;
+
+/// Read configuration, catalogue and words strictly, and list every problem
+#[derive(clap::Args)]
+pub struct Args {}
+
+#[derive(Debug, PartialEq, Serialize)]
+struct Found {
+    file: String,
+    /// Counted from 1; `null` where the file cannot be read at all.
+    line: Option<usize>,
+    message: String,
+    hint: String,
+}
+
+impl From<Problem> for Found {
+    fn from(problem: Problem) -> Found {
+        Found { file: problem.file, line: Some(problem.line), message: problem.message, hint: problem.hint }
+    }
+}
+
+impl From<ConfigError> for Found {
+    fn from(error: ConfigError) -> Found {
+        let file = error.file.display().to_string();
+        Found { file, line: error.place.map(|(line, _)| line), message: error.message, hint: error.hint }
+    }
+}
+
+pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
+    let format = context.format(&[Format::Text, Format::Json])?;
+    let file = context.config_file();
+    let mut found = Vec::new();
+    match Config::load(file.as_deref()) {
+        Ok(config) => found.extend(in_words(&config)),
+        Err(error) => {
+            found.push(error.into());
+            found.extend(Config::load(None).map_or_else(|error| vec![error.into()], |config| in_words(&config)));
+        }
+    }
+    if format == Format::Json {
+        context.out.json_array(&found)?;
+    } else {
+        let style = context.style(clock::now());
+        context.out.text(&render(&found, &style))?;
+    }
+    match &file {
+        Some(file) => context.note(&format!("Configuration: {}", file.display())),
+        None => context.note("Configuration: the defaults, since there is no file of your own."),
+    }
+    Ok(if found.is_empty() { Exit::Done } else { Exit::Usage })
+}
+
+/// The problems of the catalogue and the lexicons, those that the configuration names among them.
+fn in_words(config: &Config) -> Vec<Found> {
+    let mut found = Vec::new();
+    let mut catalogue = Catalogue::embedded().map_err(|problem| found.push(problem.into())).unwrap_or_default();
+    for file in &config.reading.services {
+        match read(file).and_then(|text| Ok(Catalogue::parse(&file.display().to_string(), &text)?)) {
+            Ok(more) => catalogue = catalogue.with(more),
+            Err(problem) => found.push(problem),
+        }
+    }
+    found.extend(catalogue.problems().into_iter().map(Found::from));
+    found.extend(Lexicon::embedded().err().map(Found::from));
+    for file in &config.reading.lexicons {
+        found.extend(read(file).and_then(|text| Ok(Lexicon::parse(&file.display().to_string(), &text)?)).err());
+    }
+    found
+}
+
+fn read(file: &std::path::Path) -> Result<String, Found> {
+    std::fs::read_to_string(file).map_err(|error| Found {
+        file: file.display().to_string(),
+        line: None,
+        message: format!("cannot be read: {error}"),
+        hint: "the configuration names this file under [reading]; correct the path or take it out".to_owned(),
+    })
+}
+
+fn render(found: &[Found], style: &Style) -> String {
+    let mut out = String::new();
+    for problem in found {
+        let line = problem.line.map_or_else(String::new, |line| format!(":{line}"));
+        let place = style.ink.bold(&format!("{}{line}", escape::plain(&problem.file)));
+        let _ = writeln!(out, "{place}: {}", escape::plain(&problem.message));
+        let _ = writeln!(out, "  hint: {}", escape::plain(&problem.hint));
+    }
+    match found.len() {
+        0 => out.push_str("No problems.\n"),
+        1 => out.push_str("1 problem.\n"),
+        more => {
+            let _ = writeln!(out, "{more} problems.");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::style;
+
+    #[test]
+    fn a_problem_has_a_place_and_a_hint() {
+        let found = |line| Found {
+            file: "my.toml".to_owned(),
+            line,
+            message: "there is no key `x`".to_owned(),
+            hint: "did you mean `y`?".to_owned(),
+        };
+        let text = render(&[found(Some(3)), found(None)], &style::plain("2024-03-05T21:00:00Z"));
+        insta::assert_snapshot!(text, @"
+        my.toml:3: there is no key `x`
+          hint: did you mean `y`?
+        my.toml: there is no key `x`
+          hint: did you mean `y`?
+        2 problems.
+        ");
+    }
+}

@@ -1,10 +1,12 @@
 //! The same posts give the same answers, whatever their order, files and interruptions.
 
-use crate::stream::{Stream, line};
-use crate::support::{Lab, assert_same};
-use chrono::TimeDelta;
+use crate::stream::{Stream, at, line};
+use crate::support::{Lab, SERVICES, assert_same, reader};
+use chrono::{DateTime, TimeDelta, Utc};
 use fastrand::Rng;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
+use whatsdown::minute::Minute;
 
 /// Puts each line up to 15 minutes after its place.
 fn shuffled(stream: &Stream, rng: &mut Rng) -> Vec<String> {
@@ -20,13 +22,71 @@ fn split(lines: Vec<String>, files: usize, rng: &mut Rng) -> Vec<Vec<String>> {
 }
 
 #[test]
-fn an_outage_is_found_and_no_other() {
-    for seed in 0..3 {
-        let lab = Lab::of(&Stream::with_outage(seed).lines());
-        let incidents = lab.incidents();
-        let services: Vec<&str> = incidents.iter().map(|incident| incident.service.as_str()).collect();
-        assert_eq!(services, ["tiktok"], "seed {seed}");
-        eprintln!("{:?}", incidents[0]);
+fn replaying_again_changes_nothing() {
+    let lines = Stream::with_outage(1).lines();
+    let lab = Lab::of(&lines);
+    let before = lab.says();
+    let again = lab.replay(&lines).summary();
+    assert_eq!((again.counted, again.too_late), (0, 0));
+    assert!(again.seen_before > 300, "{again:?}");
+    assert_same(&before, &lab.says(), "again");
+}
+
+#[test]
+fn two_commands_are_as_good_as_one() {
+    let lines = Stream::with_outage(2).lines();
+    let whole = Lab::of(&lines).says();
+    for share in [3, 5, 7, 9] {
+        let lab = Lab::of(&lines[..lines.len() * share / 10]);
+        lab.replay(&lines).summary();
+        assert_same(&whole, &lab.says(), &format!("cut at {share} tenths"));
+    }
+}
+
+#[test]
+fn every_post_counts_once() {
+    let mut stream = Stream::with_outage(3);
+    let mut rng = Rng::with_seed(3);
+    let mut copies = stream.posts.clone();
+    rng.shuffle(&mut copies);
+    copies.truncate(200);
+    for copy in &mut copies {
+        // Another server saw it a little later.
+        copy.observed_at = Some(copy.created_at + TimeDelta::seconds(rng.i64(1..600)));
+    }
+    let reader = reader();
+    let mut truth: BTreeMap<String, u64> = BTreeMap::new();
+    for reading in stream.posts.iter().flat_map(|post| reader.read(post).readings) {
+        *truth.entry(reading.service.to_string()).or_default() += 1;
+    }
+    stream.posts.extend(copies);
+    let lab = Lab::of(&stream.lines());
+    for service in SERVICES {
+        assert!(truth[*service] > 10);
+        assert_eq!(lab.counted(service), truth[*service], "{service}");
+    }
+}
+
+/// What was detected, as it may not change any more once it is said.
+fn detections(lab: &Lab) -> Vec<(String, DateTime<Utc>)> {
+    lab.incidents().into_iter().map(|incident| (incident.id, incident.detected_at)).collect()
+}
+
+#[test]
+fn cutting_the_input_leaves_what_was_detected_before() {
+    let mut stream = Stream::with_outage(4);
+    stream.outage("Discord", 420..460, 1.0);
+    let whole = detections(&Lab::of(&stream.lines()));
+    assert!(!whole.is_empty());
+    let mut cuts: Vec<f64> = (400..432).step_by(4).map(f64::from).collect();
+    cuts.extend([445.0, 480.0, 520.0]);
+    for cut in cuts.into_iter().map(at) {
+        let mut before = Stream::new(0);
+        before.posts = stream.posts.iter().filter(|post| post.arrived_at() < cut).cloned().collect();
+        let last = before.posts.iter().map(|post| post.arrived_at()).max().unwrap();
+        // The last minute is not closed, and so not scored.
+        let expected: Vec<_> = whole.iter().filter(|(_, said)| *said <= Minute::of(last).start()).cloned().collect();
+        assert_eq!(detections(&Lab::of(&before.lines())), expected, "cut at {cut}");
     }
 }
 

@@ -7,7 +7,7 @@ use super::incidents;
 use crate::clock;
 use crate::pipeline::Pipeline;
 use crate::pipeline::input::{Merged, Reject};
-use crate::pipeline::replay::{Summary, replay};
+use crate::pipeline::replay::{BATCH, Summary, replay};
 use crate::report::{escape, words};
 use crate::store::{Filter, Stamp};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -77,7 +77,7 @@ fn feed(args: &Args, context: &Context) -> Result<Summary, Stop> {
             None => Ok(()),
         }
     };
-    let summary = replay(&mut pipeline, &mut input, &mut reject, &mut |bytes| bar.set_position(bytes))?;
+    let summary = replay(&mut pipeline, &mut input, BATCH, &mut reject, &mut |bytes| bar.set_position(bytes))?;
     bar.finish_and_clear();
     if let Some(file) = &mut rejects {
         file.flush().map_err(|error| Stop::failed(format!("cannot write the rejected lines: {error}")))?;

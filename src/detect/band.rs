@@ -1,5 +1,6 @@
 //! The band in which a count is expected to lie.
 
+use super::LEAST;
 use super::math::{finite, negative_binomial};
 
 /// Counts beyond which the normal distribution is as good.
@@ -11,6 +12,9 @@ const Z95: f64 = 1.645;
 /// quantiles, of the negative binomial distribution with those moments.
 pub fn band(mean: f64, dispersion: f64) -> (f64, f64) {
     let mean = finite(mean, 0.0).max(0.0);
+    if mean < LEAST {
+        return (0.0, 0.0);
+    }
     let excess = (finite(dispersion, 1.0) - 1.0).max(1e-6);
     if mean > LARGE {
         let spread = Z95 * (mean * (1.0 + excess)).sqrt();
@@ -38,6 +42,7 @@ mod tests {
         // Poisson(3): P(X = 0) = 0.0498, P(X <= 6) = 0.966, P(X <= 5) = 0.916.
         assert_eq!(band(3.0, 1.0), (1.0, 6.0));
         assert_eq!(band(0.01, 1.0), (0.0, 0.0));
+        assert_eq!(band(0.0, 1.7), (0.0, 0.0));
         assert!(band(3.0, 4.0).1 > 6.0);
     }
 

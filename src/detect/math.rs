@@ -5,13 +5,13 @@ pub(crate) fn finite(value: f64, otherwise: f64) -> f64 {
     if value.is_finite() { value } else { otherwise }
 }
 
-/// ln Γ(x) for x > 0: Stirling's series after a shift to x ≥ 7 (Abramowitz & Stegun 6.1.41), error below 1e-9.
 /// How many nats `observed` exceeds `expected` by: the log-likelihood ratio of the Poisson rate seen to that expected; 0
 /// where it does not exceed it.
 pub fn poisson_llr(observed: f64, expected: f64) -> f64 {
     if observed <= expected { 0.0 } else { observed * (observed / expected.max(1e-9)).ln() - (observed - expected) }
 }
 
+/// ln Γ(x) for x > 0: Stirling's series after a shift to x ≥ 7 (Abramowitz & Stegun 6.1.41), error below 1e-9.
 pub(crate) fn ln_gamma(x: f64) -> f64 {
     let (mut x, mut shift) = (x.max(1e-9), 1.0);
     while x < 7.0 {

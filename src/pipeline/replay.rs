@@ -12,9 +12,9 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 use std::io;
 
-/// Mentions after which a batch is committed.
-const BATCH: usize = 2_000;
-/// Posts after which progress is told, and a batch is committed all the same.
+/// Mentions after which it pays to commit a batch.
+pub const BATCH: usize = 2_000;
+/// Posts after which progress is told.
 const TELL_EVERY: u64 = 50_000;
 
 /// What a replay did.
@@ -60,14 +60,17 @@ struct Heard {
     posts: u64,
 }
 
-/// Replays what `input` gives. `reject` is told of every bad line; `progress` of the bytes read, now and then.
+/// Replays what `input` gives, and commits when `batch` mentions wait. `reject` is told of every bad line; `progress`
+/// of the bytes read, now and then.
 pub fn replay(
     pipeline: &mut Pipeline,
     input: &mut Merged,
+    batch: usize,
     reject: &mut dyn FnMut(&Reject) -> io::Result<()>,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Summary, ReplayError> {
-    let mut replay = Replay { before: pipeline.now(), pipeline, heard: BTreeMap::new(), summary: Summary::default() };
+    let mut replay =
+        Replay { before: pipeline.now(), pipeline, batch, heard: BTreeMap::new(), summary: Summary::default() };
     let ended = loop {
         match input.next() {
             Ok(Some(Next::Event(event))) => replay.take(event)?,
@@ -88,6 +91,7 @@ pub fn replay(
 
 struct Replay<'a> {
     pipeline: &'a mut Pipeline,
+    batch: usize,
     /// The database's now at the start: posts up to it were counted by an earlier run.
     before: Option<DateTime<Utc>>,
     heard: BTreeMap<String, Heard>,
@@ -116,7 +120,7 @@ impl Replay<'_> {
         if new_minute {
             self.pipeline.close_through(minute - 1, None);
             // Only here is everything of the minutes before in the batch, and nothing of the next.
-            if self.pipeline.waiting() >= BATCH {
+            if self.pipeline.waiting() >= self.batch {
                 self.commit(false)?;
             }
         }

@@ -1,0 +1,145 @@
+//! What was taken back or has outlived its time is gone, and what was counted stays counted.
+
+use crate::stream::{Stream, at, deleted};
+use crate::support::Lab;
+use whatsdown::post::Post;
+
+/// Whether the database's files hold some words in clear, even in pages that are free.
+fn holds(lab: &Lab, words: &str) -> bool {
+    ["test.db", "test.db-wal"].iter().any(|name| {
+        let bytes = std::fs::read(lab.path(name)).unwrap_or_default();
+        bytes.windows(words.len()).any(|window| window == words.as_bytes())
+    })
+}
+
+/// The posts that the incidents name.
+fn evidence<'a>(lab: &Lab, stream: &'a Stream) -> Vec<&'a Post> {
+    let named: Vec<String> = lab.incidents().iter().flat_map(|incident| incident.evidence().cloned()).collect();
+    stream.posts.iter().filter(|post| post.url.as_ref().is_some_and(|url| named.contains(url))).collect()
+}
+
+fn link(post: &Post) -> &str {
+    post.url.as_deref().unwrap()
+}
+
+/// A stream in which every text can be told from all others.
+fn marked(seed: u64) -> Stream {
+    let mut stream = Stream::with_outage(seed);
+    for post in &mut stream.posts {
+        post.text = format!("{} ~{}~", post.text, post.id);
+    }
+    stream
+}
+
+#[test]
+fn a_deletion_takes_the_words_and_leaves_the_counts() {
+    let stream = marked(1);
+    let lines = stream.lines();
+    let lab = Lab::of(&lines);
+    let counted = lab.counted("tiktok");
+    let gone = evidence(&lab, &stream)[0];
+    let mark = format!("~{}~", gone.id);
+    assert!(holds(&lab, link(gone)) && holds(&lab, &mark));
+    lab.replay(&[deleted(gone)]).summary();
+    for round in ["deleted", "read again"] {
+        assert!(!lab.says().to_string().contains(&format!("{}\"", link(gone))), "{round}");
+        assert!(!lab.says().to_string().contains(&mark), "{round}");
+        assert!(!holds(&lab, &mark), "{round}: the words are still in the file");
+        assert_eq!(lab.counted("tiktok"), counted, "{round}");
+        lab.replay(&lines).summary();
+    }
+}
+
+#[test]
+fn a_post_deleted_before_it_is_read_is_counted_and_never_quoted() {
+    let stream = marked(2);
+    let lines = stream.lines();
+    let plain = Lab::of(&lines);
+    let gone = evidence(&plain, &stream)[0];
+    let before: Vec<String> = {
+        let mut early = Stream::new(0);
+        early.posts = stream.posts.iter().filter(|post| post.created_at < at(380.0)).cloned().collect();
+        early.lines()
+    };
+    let lab = Lab::of(&[before, vec![deleted(gone)]].concat());
+    lab.replay(&lines).summary();
+    assert_eq!(lab.counted("tiktok"), plain.counted("tiktok"));
+    assert!(!holds(&lab, &format!("~{}~", gone.id)));
+}
+
+#[test]
+fn who_opted_out_is_counted_and_never_quoted() {
+    let mut stream = marked(3);
+    let plain = Lab::of(&stream.lines());
+    let id = evidence(&plain, &stream)[0].id.clone();
+    for post in stream.posts.iter_mut().filter(|post| post.id == id) {
+        post.noindex = true;
+    }
+    let lab = Lab::of(&stream.lines());
+    assert_eq!(lab.counted("tiktok"), plain.counted("tiktok"));
+    assert!(!holds(&lab, &format!("~{id}~")));
+}
+
+#[test]
+fn authors_are_not_stored() {
+    let lab = Lab::of(&Stream::with_outage(4).lines());
+    assert!(!holds(&lab, "synthetic-1"));
+    assert!(holds(&lab, "synthetic-post-1"));
+}
+
+#[test]
+fn words_go_after_their_time_and_keys_after_a_week() {
+    let mut stream = marked(5);
+    let early = stream.lines();
+    let lab = Lab::of(&early);
+    let quoted: Vec<Post> = evidence(&lab, &stream).into_iter().cloned().collect();
+    let unquoted = stream.posts.iter().find(|post| {
+        let mark = format!("~{}~", post.id);
+        holds(&lab, &mark) && quoted.iter().all(|other| other.id != post.id)
+    });
+    let unquoted = format!("~{}~", unquoted.unwrap().id);
+    let counted = lab.counted("tiktok");
+    let mut later = Stream::new(9);
+    let mut go_on = |lab: &Lab, from: u32, until: u32| {
+        for minute in (from..until).step_by(30) {
+            later.post(f64::from(minute), "synthetic-clock", "tick").id = format!("tick-{minute}");
+        }
+        lab.replay(&later.lines()).summary();
+    };
+    let is_quoted = |lab: &Lab| quoted.iter().any(|post| holds(lab, &format!("~{}~", post.id)));
+
+    go_on(&lab, 600, 4 * 1440);
+    assert!(!holds(&lab, &unquoted), "after 4 days");
+    assert!(is_quoted(&lab));
+    let again = lab.replay(&early).summary();
+    assert_eq!((again.counted, again.too_late), (0, 0));
+
+    go_on(&lab, 4 * 1440, 9 * 1440);
+    let again = lab.replay(&early).summary();
+    assert_eq!((again.counted, again.seen_before, again.too_late), (0, 0, again.posts));
+    assert_eq!(lab.counted("tiktok"), counted);
+
+    go_on(&lab, 9 * 1440, 33 * 1440);
+    assert!(!is_quoted(&lab), "after a month");
+    assert_eq!(lab.counted("tiktok"), counted);
+    assert_eq!(evidence(&lab, &stream).len(), 0);
+}
+
+/// A copy that claims another time must not make the post's key be forgotten before its row.
+#[test]
+fn a_copy_with_another_time_changes_nothing() {
+    let mut stream = Stream::new(7);
+    stream.everyday(0..60);
+    let mut copy = stream.post(70.0, "synthetic-7", "is TikTok down?").clone();
+    copy.observed_at = Some(at(80.0));
+    copy.created_at = at(80.0 - 6.9 * 1440.0);
+    stream.posts.push(copy.clone());
+    for minute in (90..1440).step_by(30) {
+        stream.post(f64::from(minute), "synthetic-clock", "tick");
+    }
+    copy.observed_at = Some(at(1300.0));
+    copy.created_at = at(1299.0);
+    let alone = Lab::of(&stream.lines()).counted("tiktok");
+    stream.posts.push(copy);
+    assert_eq!(Lab::of(&stream.lines()).counted("tiktok"), alone);
+}

@@ -46,7 +46,7 @@ fn render(sources: &[SourceAnswer], style: &Style) -> String {
             source.source.as_str().into(),
             state(health.state),
             health.last_success.map_or_else(|| "never".to_owned(), |at| style.when(at)).into(),
-            health.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
+            source.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
             words::thousands(source.posts).into(),
             words::thousands(health.errors).into(),
             budget.into(),
@@ -96,7 +96,6 @@ mod tests {
             health: Health {
                 state: State::Degraded,
                 last_success: Some(at("20:50")),
-                lag_seconds: Some(75),
                 budget_left: Some(12),
                 errors: 3,
                 last_error: Some(Failure {
@@ -106,6 +105,7 @@ mod tests {
                 }),
                 ..Health::default()
             },
+            lag_seconds: Some(75),
             cursor: None,
             posts: 1234,
             gaps: vec![GapAnswer { from: at("20:10"), until: at("20:20"), why: Some("answered 500".to_owned()) }],

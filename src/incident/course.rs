@@ -51,6 +51,8 @@ pub struct Course {
     /// The minute that opened it, and the region that raised the alarm.
     opened: Minute,
     primary: Region,
+    /// The end of the incident before it: what was before is not its start.
+    not_before: Option<Minute>,
     /// The last minute in which any region was in a spike.
     last_elevated: Minute,
     /// Since when it has surely been over.
@@ -77,12 +79,12 @@ struct Surge {
 
 impl Course {
     /// Opens an incident when an alarm was raised.
-    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) -> Verdict {
+    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>, not_before: Option<Minute>) -> Verdict {
         // The world tells most; a region speaks for itself where the world has seen nothing.
         let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
         let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
         let from = alarm.from(view.minute);
-        let samples = view.samples(*region, from - LOOK_BACK, view.minute);
+        let samples = view.samples(*region, look_back(from, not_before), view.minute);
         let start = interval::start(&samples, view.minute).unwrap_or_else(|| around(from));
         let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
         let incident = Incident {
@@ -109,6 +111,7 @@ impl Course {
             incident,
             opened: view.minute,
             primary: *region,
+            not_before,
             last_elevated: view.minute,
             calm_since: None,
             resolved: None,
@@ -125,7 +128,7 @@ impl Course {
         self.last_elevated = spikes.map(|spike| spike.last_elevated).fold(self.last_elevated, Minute::max);
         if let Some(resolved) = self.resolved {
             if view.minute - resolved > RELAPSE_WITHIN {
-                return Course::open(view, alarms);
+                return Course::open(view, alarms, self.incident.end.map(|end| Minute::of(end.high)));
             }
             self.take_up_again(view, alarms);
         } else {
@@ -190,7 +193,7 @@ impl Course {
         if view.minute - self.opened > START_REVISED {
             return;
         }
-        let from = self.looks_back_to().min(self.opened) - LOOK_BACK;
+        let from = look_back(self.looks_back_to().min(self.opened), self.not_before);
         let samples = view.samples(self.primary, from, view.minute);
         let Some(start) = interval::start(&samples, self.opened) else { return };
         let said = self.incident.start;
@@ -377,6 +380,11 @@ fn has_calmed(samples: &[Sample], end: Minute) -> bool {
     let everyday = 2.5 * mean(recent, |sample| sample.expected) + 0.1;
     let remains = REMAINING_TALK * mean(failing, |sample| sample.reports);
     mean(recent, |sample| sample.exposure) > 0.5 && mean(recent, |sample| sample.reports) <= everyday.max(remains)
+}
+
+/// From where on a start before `minute` is looked for.
+fn look_back(minute: Minute, not_before: Option<Minute>) -> Minute {
+    (minute - LOOK_BACK).max(not_before.unwrap_or(minute - LOOK_BACK)).min(minute)
 }
 
 /// A time about a minute, where nothing more can be told.

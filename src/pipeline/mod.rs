@@ -230,10 +230,10 @@ impl Pipeline {
 
     /// Commits what is waiting, with where the sources stand. `last` stores the state too, so that the next start is
     /// quick. Gives the ids of the incidents that have changed.
-    pub fn commit(&mut self, sources: Vec<SourceState>, last: bool) -> Result<Vec<String>, PipelineError> {
+    pub fn commit(&mut self, sources: Vec<SourceState>, last: bool) -> Result<BTreeSet<String>, PipelineError> {
         let mut batch = std::mem::take(&mut self.pending);
         let findings = std::mem::take(&mut self.findings);
-        let changed = findings.incidents.keys().cloned().collect();
+        let mut changed: BTreeSet<String> = findings.incidents.keys().cloned().collect();
         batch.sources = sources;
         batch.incidents = findings.incidents.into_values().collect();
         batch.spikes = findings.spikes;
@@ -257,7 +257,7 @@ impl Pipeline {
                 self.seen.retain(|_, minute| *minute >= forget.keys_before);
             }
         }
-        self.writer.append(&batch)?;
+        changed.append(&mut self.writer.append(&batch)?);
         Ok(changed)
     }
 }

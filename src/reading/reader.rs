@@ -5,8 +5,8 @@ use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Sense};
 use super::names::{Mention, Names, mask};
-use super::place::Places;
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
+use super::place::Places;
 use super::problem::Word;
 use super::{Kind, PostReading, Reading, Span, Stage, Surface, Symptom};
 use crate::post::Post;
@@ -21,6 +21,7 @@ pub struct Reader {
     joiners: HashSet<String>,
     /// Each language's number.
     languages: HashMap<String, usize>,
+    places: Places,
 }
 
 /// Why no reader can be made.

@@ -208,7 +208,7 @@ impl ServiceTrack {
         };
         let verdict = match self.course.take() {
             Some(course) => course.follow(&view, alarms),
-            None => Course::open(&view, alarms),
+            None => Course::open(&view, alarms, None),
         };
         match verdict {
             Verdict::Nothing => {}

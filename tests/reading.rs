@@ -1,4 +1,5 @@
 //! Holds the reader against labelled posts. `cargo test --test reading -- --nocapture` prints the error tables.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test that fails says so")]
 
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -129,7 +130,9 @@ fn measure(set: &str, show_wrong: bool) -> Tally {
     }
     println!("\n{set}.jsonl\n\n| | posts | kind right | negatives | false reports | symptoms right | surfaces right |");
     println!("|---|---|---|---|---|---|---|");
-    rows.iter().for_each(|(name, tally)| println!("{}", tally.row(name.trim_start_matches('~'))));
+    for (name, tally) in &rows {
+        println!("{}", tally.row(name.trim_start_matches('~')));
+    }
     println!("{}", all.row("all"));
     all
 }

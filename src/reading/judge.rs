@@ -80,7 +80,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
 fn undo(hits: Vec<Hit>) -> Vec<Hit> {
     let idioms = ranges(&hits, |sense| sense == Sense::Says(Group::Idiom));
     let fine = ranges(&hits, |sense| sense == Sense::Says(Group::Fine));
-    let fails = ranges(&hits, |sense| is_failing(sense));
+    let fails = ranges(&hits, is_failing);
     let undone = |hit: &Hit| {
         let beside = |ranges: &[Range<usize>]| {
             let other = overlapping(ranges, &hit.range)?;
@@ -120,7 +120,7 @@ fn lists(text: &str, mentions: Vec<Mention>, joiners: &HashSet<String>) -> Vec<L
                 list.mentions.push(mention);
             }
             _ => {
-                lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() })
+                lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() });
             }
         }
     }

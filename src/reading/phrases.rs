@@ -101,6 +101,7 @@ struct Phrase {
 }
 
 /// All phrases, ready to be looked for.
+#[expect(clippy::struct_field_names, reason = "they are the phrases themselves")]
 pub struct Phrases {
     automaton: AhoCorasick,
     /// For each text of the automaton, the phrases that have it and as which part.

@@ -51,9 +51,13 @@ impl Reader {
             lexicon.entries().for_each(|(word, sense)| add(word, sense, Some(language)));
         }
         for (place, service) in catalogue.services().iter().enumerate() {
-            service.near.iter().for_each(|word| add(word, Sense::Near(place), None));
+            for word in &service.near {
+                add(word, Sense::Near(place), None);
+            }
             for (symptom, words) in &service.parts {
-                words.iter().for_each(|word| add(word, Sense::PartOf(place, *symptom), None));
+                for word in words {
+                    add(word, Sense::PartOf(place, *symptom), None);
+                }
             }
         }
         let joiners = lexicons.iter().flat_map(|lexicon| &lexicon.joiners);

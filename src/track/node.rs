@@ -1,6 +1,7 @@
 //! One region of one service: its counts, its baselines and its alarm.
 
 use crate::count::{Exposure, MinuteCount};
+use crate::detect::baseline::QUARTER;
 use crate::detect::{self, Baseline, Expected, Sample, Score};
 use crate::minute::Minute;
 use serde::{Deserialize, Serialize};
@@ -52,9 +53,9 @@ impl OpenSpike {
     }
 }
 
-/// What the networks are expected to bring in a minute of one hour.
-struct Hourly<'a> {
-    hour: i64,
+/// What the networks are expected to bring in a minute of one quarter of an hour.
+struct WholeMinute<'a> {
+    quarter: i64,
     networks: Vec<(&'a str, Expected)>,
 }
 
@@ -71,13 +72,13 @@ impl NodeTrack {
         self.counts.insert(minute, count);
     }
 
-    /// What each network is expected to bring in a whole minute of the hour that `minute` falls into.
-    fn hourly(&self, minute: Minute, parent: Option<&NodeTrack>) -> Hourly<'_> {
+    /// What each network is expected to bring in a whole minute, which is the same for a quarter of an hour.
+    fn whole_minute(&self, minute: Minute, parent: Option<&NodeTrack>) -> WholeMinute<'_> {
         let networks = self.baselines.iter().map(|(network, baseline)| {
             let parent = parent.and_then(|parent| parent.baselines.get(network));
             (network.as_str(), baseline.expected(minute, parent))
         });
-        Hourly { hour: minute.0.div_euclid(Minute::HOUR), networks: networks.collect() }
+        WholeMinute { quarter: minute.0.div_euclid(QUARTER), networks: networks.collect() }
     }
 
     /// What the node expects of each minute in `[from, until]`, as far as it was heard.
@@ -88,13 +89,13 @@ impl NodeTrack {
         parent: Option<&'a NodeTrack>,
         exposure: &'a Exposure,
     ) -> impl Iterator<Item = (Minute, Expected)> + 'a {
-        let mut hourly = self.hourly(from, parent);
+        let mut expectation = self.whole_minute(from, parent);
         (0..=(until - from)).map(move |offset| {
             let minute = from + offset;
-            if hourly.hour != minute.0.div_euclid(Minute::HOUR) {
-                hourly = self.hourly(minute, parent);
+            if expectation.quarter != minute.0.div_euclid(QUARTER) {
+                expectation = self.whole_minute(minute, parent);
             }
-            let networks = hourly.networks.iter();
+            let networks = expectation.networks.iter();
             (minute, networks.map(|(network, expected)| expected.scaled(exposure.of(network, minute))).sum())
         })
     }
@@ -174,7 +175,7 @@ impl NodeTrack {
 
     /// The expectation of a whole minute, if it has moved since it was last told.
     pub fn expectation_to_tell(&mut self, minute: Minute, parent: Option<&NodeTrack>) -> Option<(f64, f64)> {
-        let expected: Expected = self.hourly(minute, parent).networks.into_iter().map(|(_, expected)| expected).sum();
+        let expected: Expected = self.whole_minute(minute, parent).networks.into_iter().map(|(_, expected)| expected).sum();
         let moved = self.told.is_none_or(|(mean, _)| (expected.mean - mean).abs() > 0.002 + 0.1 * mean);
         if !moved {
             return None;

@@ -34,7 +34,7 @@ impl Source for Newsletter {
     }
 
     fn spacing(&self) -> Duration {
-        Duration::from_secs(10)
+        self.every
     }
 
     fn next(&mut self, _now: DateTime<Utc>) -> Request {

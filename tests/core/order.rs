@@ -10,7 +10,8 @@ use whatsdown::minute::Minute;
 
 /// Puts each line up to 15 minutes after its place.
 fn shuffled(stream: &Stream, rng: &mut Rng) -> Vec<String> {
-    let mut late: Vec<_> = stream.posts.iter().map(|post| (post.arrived_at() + TimeDelta::seconds(rng.i64(0..=900)), post)).collect();
+    let mut late: Vec<_> =
+        stream.posts.iter().map(|post| (post.arrived_at() + TimeDelta::seconds(rng.i64(0..=900)), post)).collect();
     late.sort_by_key(|(at, _)| *at);
     late.into_iter().map(|(_, post)| line(post)).collect()
 }

@@ -33,7 +33,9 @@ fn a_gap_is_unknown_and_makes_no_spike() {
         assert_eq!(point.heard, if lost { 0.0 } else { 1.0 }, "{}", point.at);
         assert!(!lost || (point.expected, point.low, point.high) == (0.0, 0.0, 0.0), "{point:?}");
     }
-    for (minute, state) in [(290.0, Health::Up), (320.0, Health::Unknown), (419.0, Health::Unknown), (430.0, Health::Up)] {
+    for (minute, state) in
+        [(290.0, Health::Up), (320.0, Health::Unknown), (419.0, Health::Unknown), (430.0, Health::Up)]
+    {
         let status = reader.status(&[tiktok.clone()], Some(at(minute))).unwrap();
         assert_eq!(status.services[0].state, state, "minute {minute}");
     }
@@ -53,9 +55,10 @@ fn our_silence_is_not_their_recovery() {
         assert!(incident.end.unwrap().low > at(560.0), "seed {seed}: {:?}", incident.end);
         let turns: Vec<Phase> = incident.phases.iter().map(|entry| entry.phase).collect();
         assert!(!turns.contains(&Phase::Relapse), "seed {seed}: {turns:?}");
-        let early = incident.phases.iter().find(|entry| {
-            (at(440.0)..at(540.0)).contains(&entry.at) && entry.phase != Phase::Onset
-        });
+        let early = incident
+            .phases
+            .iter()
+            .find(|entry| (at(440.0)..at(540.0)).contains(&entry.at) && entry.phase != Phase::Onset);
         assert_eq!(early, None, "seed {seed}");
     }
 }

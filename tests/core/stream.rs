@@ -16,7 +16,8 @@ const REPORTS: &[&str] = &[
 ];
 const RECOVERIES: &[&str] = &["{} is back", "{} works again for me", "ok {} is working again"];
 const CHATTER: &[&str] = &["good morning", "watching the rain", "what a match", "tea first, then everything else"];
-const PLACES: &[Option<&str>] = &[None, None, Some("London"), Some("Manchester, UK"), Some("Austin, Texas"), Some("Lyon")];
+const PLACES: &[Option<&str>] =
+    &[None, None, Some("London"), Some("Manchester, UK"), Some("Austin, Texas"), Some("Lyon")];
 pub const SOURCES: &[&str] = &["bluesky", "mastodon"];
 
 /// Monday, 2024-03-04, 00:00 UTC: minute 0 of every stream.

@@ -149,7 +149,8 @@ pub fn says(database: &Path) -> Value {
     let files: Vec<_> = incidents.iter().map(|incident| reader.incident_file(&incident.id).unwrap()).collect();
     let regions = [Region::WORLD, "GB".parse().unwrap(), "US-TX".parse().unwrap()];
     let series = services.iter().flat_map(|service| regions.map(|region| (service, region)));
-    let series = series.map(|(service, region)| reader.series(service, region, now - TimeDelta::days(1), now, 5).unwrap());
+    let series =
+        series.map(|(service, region)| reader.series(service, region, now - TimeDelta::days(1), now, 5).unwrap());
     let status = (0..12).map(|hours| reader.status(&services, Some(now - TimeDelta::hours(hours))).unwrap());
     json!({
         "now": now,

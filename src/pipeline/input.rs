@@ -10,11 +10,12 @@ use std::path::{Path, PathBuf};
 
 /// A line longer than this is not held in memory.
 const LONGEST_LINE: usize = 16 << 20;
-/// A post so much later than all before it is believed only when its successor agrees, lest one wrong clock make
-/// everything after it too late.
+/// A post that leaps ahead and is contradicted by its successor waits for its time to come, if it is so near.
 const LEAP: TimeDelta = TimeDelta::hours(1);
-/// A leap that nothing follows is believed up to this.
+/// A leap that nothing follows is believed up to this, and so is one of the first posts so far from the others.
 const LAST_LEAP: TimeDelta = TimeDelta::days(30);
+/// Posts at the start of a recording that are judged together, since nothing before them tells whose clock is wrong.
+const FIRST: usize = 3;
 
 /// A line that could not be used.
 #[derive(Debug)]
@@ -33,9 +34,12 @@ pub enum Why {
     Bad(#[from] BadLine),
     #[error("longer than {} MiB", LONGEST_LINE >> 20)]
     TooLong,
-    #[error("its time {0} is far ahead of its neighbours'")]
+    #[error("its time {0} is far from its neighbours'")]
     Leap(DateTime<Utc>),
 }
+
+/// Some editors begin a file with it.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// What the recordings say next.
 pub enum Next {
@@ -55,10 +59,7 @@ pub struct Merged {
 impl Merged {
     /// Opens all recordings, so that a missing file is told before anything is read. `-` is standard input.
     pub fn open(paths: &[PathBuf], latest: DateTime<Utc>) -> io::Result<Merged> {
-        let open = |path: &PathBuf| {
-            Recording::open(path, latest)
-                .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))
-        };
+        let open = |path: &PathBuf| Recording::open(path, latest).map_err(|error| named(path, &error));
         Ok(Merged {
             recordings: paths.iter().map(open).collect::<io::Result<_>>()?,
             heads: BTreeSet::new(),
@@ -94,11 +95,16 @@ impl Merged {
 
     fn refill(&mut self, index: usize) -> io::Result<()> {
         let Some(recording) = self.recordings.get_mut(index) else { return Ok(()) };
-        if let Some(arrival) = recording.advance(&mut self.ready)? {
+        let arrival = recording.advance(&mut self.ready).map_err(|error| named(&recording.path, &error))?;
+        if let Some(arrival) = arrival {
             self.heads.insert((arrival, index));
         }
         Ok(())
     }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 /// One recording, with the posts that may still be overtaken by a later line.
@@ -109,10 +115,21 @@ struct Recording {
     line: u64,
     latest: DateTime<Utc>,
     newest: Option<DateTime<Utc>>,
-    /// A post that leapt ahead, and its line.
-    leapt: Option<(Post, Vec<u8>, u64)>,
+    /// The first posts, until they are enough to be judged.
+    first: Vec<Line>,
+    /// A post that leapt ahead, until its successor tells whether time has moved on.
+    leapt: Option<Line>,
+    /// Posts that wait for the time that they claim.
+    doubted: Vec<Line>,
     held: BinaryHeap<Reverse<Held>>,
     at_end: bool,
+}
+
+/// A post as it stands in the recording.
+struct Line {
+    post: Post,
+    bytes: Vec<u8>,
+    number: u64,
 }
 
 /// Ordered by arrival, then by source and id, so that the order in the file does not matter.
@@ -160,7 +177,9 @@ impl Recording {
             line: 0,
             latest,
             newest: None,
+            first: Vec::new(),
             leapt: None,
+            doubted: Vec::new(),
             held: BinaryHeap::new(),
             at_end: false,
         })
@@ -187,7 +206,7 @@ impl Recording {
         let length = self.lines.by_ref().take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut bytes)?;
         if length == 0 {
             self.at_end = true;
-            self.judge_last_leap(ready);
+            self.judge_last(ready);
             return Ok(());
         }
         self.line += 1;
@@ -203,8 +222,11 @@ impl Recording {
         if bytes.is_empty() {
             return Ok(());
         }
+        if self.line == 1 && bytes.starts_with(BYTE_ORDER_MARK) {
+            bytes.drain(..BYTE_ORDER_MARK.len());
+        }
         match Event::parse(&bytes, self.latest) {
-            Ok(Event::Post(post)) => self.hold(post, bytes, ready),
+            Ok(Event::Post(post)) => self.take(Line { post, bytes, number: self.line }, ready),
             Ok(event) => ready.push_back(Next::Event(event)),
             Err(error) => ready.push_back(Next::Reject(self.reject(self.line, error.into(), bytes))),
         }
@@ -230,36 +252,81 @@ impl Recording {
         Reject { path: self.path.clone(), line, why, bytes }
     }
 
-    fn hold(&mut self, post: Post, bytes: Vec<u8>, ready: &mut VecDeque<Next>) {
-        let arrival = post.arrived_at();
-        if let Some((leapt, leapt_bytes, line)) = self.leapt.take() {
-            if arrival >= leapt.arrived_at() - LATENESS {
-                self.accept(leapt);
-            } else {
-                let why = Why::Leap(leapt.arrived_at());
-                ready.push_back(Next::Reject(self.reject(line, why, leapt_bytes)));
+    fn reject_leap(&self, line: Line, ready: &mut VecDeque<Next>) {
+        let why = Why::Leap(line.post.arrived_at());
+        ready.push_back(Next::Reject(self.reject(line.number, why, line.bytes)));
+    }
+
+    fn take(&mut self, line: Line, ready: &mut VecDeque<Next>) {
+        if let Some(newest) = self.newest {
+            self.place(line, newest, ready);
+            return;
+        }
+        self.first.push(line);
+        if self.first.len() == FIRST {
+            self.judge_first(ready);
+        }
+    }
+
+    /// Of the first posts one may lie far from the others.
+    fn judge_first(&mut self, ready: &mut VecDeque<Next>) {
+        let mut first = std::mem::take(&mut self.first);
+        first.sort_by_key(|line| line.post.arrived_at());
+        let middle = first.get(FIRST / 2).filter(|_| first.len() == FIRST).map(|line| line.post.arrived_at());
+        for line in first {
+            match self.newest {
+                _ if middle.is_some_and(|middle| (line.post.arrived_at() - middle).abs() > LAST_LEAP) => {
+                    self.reject_leap(line, ready);
+                }
+                Some(newest) => self.place(line, newest, ready),
+                None => self.accept(line.post),
             }
         }
-        if self.newest.is_none_or(|newest| arrival - newest > LEAP) {
-            self.leapt = Some((post, bytes, self.line));
+    }
+
+    /// Takes a post that is not the first. One far ahead is believed only when its successor agrees that time has moved
+    /// on, lest one wrong clock make everything after it too late.
+    fn place(&mut self, line: Line, newest: DateTime<Utc>, ready: &mut VecDeque<Next>) {
+        let arrival = line.post.arrived_at();
+        if let Some(leapt) = self.leapt.take() {
+            let claim = leapt.post.arrived_at();
+            if arrival >= claim - LATENESS {
+                self.accept(leapt.post);
+            } else if arrival < newest - LATENESS {
+                self.leapt = Some(leapt); // a straggler tells nothing of it
+            } else if claim - newest <= LEAP {
+                self.doubted.push(leapt);
+            } else {
+                self.reject_leap(leapt, ready);
+            }
+        }
+        if self.newest.is_some_and(|newest| arrival - newest > LATENESS) {
+            self.leapt = Some(line);
         } else {
-            self.accept(post);
+            self.accept(line.post);
         }
     }
 
     fn accept(&mut self, post: Post) {
         let arrival = post.arrived_at();
-        self.newest = Some(self.newest.map_or(arrival, |newest| newest.max(arrival)));
+        let newest = self.newest.map_or(arrival, |newest| newest.max(arrival));
+        self.newest = Some(newest);
         self.held.push(Reverse(Held(post)));
+        let come = self.doubted.extract_if(.., |line| line.post.arrived_at() - newest <= LATENESS);
+        self.held.extend(come.map(|line| Reverse(Held(line.post))));
     }
 
-    fn judge_last_leap(&mut self, ready: &mut VecDeque<Next>) {
-        let Some((post, bytes, line)) = self.leapt.take() else { return };
-        if self.newest.is_none_or(|newest| post.arrived_at() - newest <= LAST_LEAP) {
-            self.accept(post);
-        } else {
-            let why = Why::Leap(post.arrived_at());
-            ready.push_back(Next::Reject(self.reject(line, why, bytes)));
+    fn judge_last(&mut self, ready: &mut VecDeque<Next>) {
+        self.judge_first(ready);
+        if let Some(line) = self.leapt.take() {
+            if self.newest.is_some_and(|newest| line.post.arrived_at() - newest > LAST_LEAP) {
+                self.reject_leap(line, ready);
+            } else {
+                self.accept(line.post);
+            }
+        }
+        for line in std::mem::take(&mut self.doubted) {
+            self.reject_leap(line, ready);
         }
     }
 }

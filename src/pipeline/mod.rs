@@ -15,7 +15,8 @@ use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
 use chrono::{DateTime, TimeDelta, Utc};
 use person::Persons;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::Path;
 
 /// Minutes of the data's time after which the state is stored anew, and what is old is forgotten.
@@ -70,11 +71,12 @@ pub struct Pipeline {
     retention: Retention,
     seen: BTreeMap<KeyHash, Minute>,
     /// Posts that were taken back, perhaps before they were read.
-    deleted: BTreeSet<KeyHash>,
+    deleted: BTreeMap<KeyHash, Minute>,
     now: Option<DateTime<Utc>>,
     snapshot_at: Option<Minute>,
     pending: Append,
     findings: Findings,
+    stamp: Stamp,
 }
 
 impl Pipeline {
@@ -103,6 +105,7 @@ impl Pipeline {
             now: resume.now,
             pending: Append::default(),
             findings: Findings::default(),
+            stamp,
         };
         Ok((pipeline, resume.cursors))
     }
@@ -133,9 +136,11 @@ impl Pipeline {
             return Offered::Nothing;
         }
         let key = KeyHash::of(&post.key());
-        if self.seen.insert(key, Minute::of(at)).is_some() {
-            return Offered::SeenBefore;
-        }
+        match self.seen.entry(key) {
+            // A copy may claim another time; the key is kept by that of the first.
+            Entry::Occupied(_) => return Offered::SeenBefore,
+            Entry::Vacant(new) => new.insert(Minute::of(at)),
+        };
         let place = reading.region.filter(|place| place.confidence >= COUNTED_CONFIDENCE);
         let region = place.map_or(Region::WORLD, |place| place.code);
         for reading in &reading.readings {
@@ -144,7 +149,7 @@ impl Pipeline {
             self.pending.mentions.push((self.track.clock(), mention));
         }
         let telling = reading.readings.iter().any(|reading| reading.kind != Kind::Echo);
-        if telling && is_quotable(post) && !self.deleted.contains(&key) {
+        if telling && is_quotable(post) && !self.deleted.contains_key(&key) {
             self.pending.quotes.push(NewQuote {
                 key,
                 at,
@@ -185,11 +190,15 @@ impl Pipeline {
     /// Takes a post back: its words go, its count stays.
     pub fn delete(&mut self, key: &PostKey) {
         let key = KeyHash::of(key);
-        if let Some(minute) = self.seen.get(&key) {
-            self.pending.deleted.push((key, *minute));
-            self.pending.quotes.retain(|quote| quote.key != key);
-        }
-        self.deleted.insert(key);
+        let minute = match self.seen.get(&key) {
+            Some(minute) => *minute,
+            // A recording may tell of it before the post. A live stream does not, and its deletions are too many to keep.
+            None if self.stamp == Stamp::Replayed => self.now.map_or(Minute::default(), Minute::of),
+            None => return,
+        };
+        self.pending.deleted.push((key, minute));
+        self.pending.quotes.retain(|quote| quote.key != key);
+        self.deleted.insert(key, minute);
     }
 
     /// Takes a span of listening or of loss.
@@ -255,6 +264,7 @@ impl Pipeline {
             });
             if let Some(forget) = batch.forget {
                 self.seen.retain(|_, minute| *minute >= forget.keys_before);
+                self.deleted.retain(|_, minute| *minute >= forget.keys_before);
             }
         }
         changed.append(&mut self.writer.append(&batch)?);

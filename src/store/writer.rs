@@ -100,7 +100,7 @@ pub struct Resume {
     pub closed_through: Option<Minute>,
     pub now: Option<DateTime<Utc>>,
     pub seen: BTreeMap<KeyHash, Minute>,
-    pub deleted: BTreeSet<KeyHash>,
+    pub deleted: BTreeMap<KeyHash, Minute>,
     pub cursors: BTreeMap<String, String>,
     /// When each incident was first said.
     pub said: BTreeMap<String, DateTime<Utc>>,
@@ -126,6 +126,8 @@ impl Writer {
         })?;
         let version = schema_version(&connection, path)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
+        // What is deleted is overwritten, not only left out.
+        connection.pragma_update(None, "secure_delete", "ON")?;
         // With WAL a crash of the program loses nothing; after a power cut the last batches are read again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         let transaction = connection.transaction()?;
@@ -182,7 +184,7 @@ impl Writer {
             closed_through: sql::meta_number(connection, "closed_through")?.map(Minute),
             now: sql::meta_number(connection, "now")?.and_then(DateTime::from_timestamp_millis),
             seen: hashes("SELECT post, minute FROM mention")?.into_iter().collect(),
-            deleted: hashes("SELECT post, minute FROM tombstone")?.into_iter().map(|(key, _)| key).collect(),
+            deleted: hashes("SELECT post, minute FROM tombstone")?.into_iter().collect(),
             said,
             cursors: cursors.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
         })

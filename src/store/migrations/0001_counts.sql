@@ -7,7 +7,7 @@ CREATE TABLE meta (
 
 -- One post about one service, without its words or its author's name. Kept for 7 days: it is also how a post is known to have been counted.
 CREATE TABLE mention (
-    seq INTEGER PRIMARY KEY,
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again, since a snapshot names the last that it knows
     clock INTEGER NOT NULL,      -- the last closed minute when it was accepted
     post BLOB NOT NULL,          -- hash of the post's source and id
     at INTEGER NOT NULL,         -- milliseconds since 1970

@@ -83,7 +83,7 @@ impl Course {
         // The world tells most; a region speaks for itself where the world has seen nothing.
         let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
         let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
-        let from = alarm.from(view.minute);
+        let from = alarm.from(view.minute).max(not_before.unwrap_or(alarm.from(view.minute)));
         let samples = view.samples(*region, look_back(from, not_before), view.minute);
         let start = interval::start(&samples, view.minute).unwrap_or_else(|| around(from));
         let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
@@ -160,6 +160,11 @@ impl Course {
     /// Whether a spike that lasts until `until` is part of the incident.
     pub fn covers(&self, until: Minute) -> bool {
         until.start() >= self.incident.start.low
+    }
+
+    /// Whether it was this minute that resolved it.
+    pub fn was_resolved_at(&self, minute: Minute) -> bool {
+        self.resolved == Some(minute)
     }
 
     /// The first minute that may still be looked at.

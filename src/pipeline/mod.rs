@@ -15,7 +15,7 @@ use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
 use chrono::{DateTime, TimeDelta, Utc};
 use person::Persons;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
 use std::path::Path;
 

@@ -221,6 +221,10 @@ impl ServiceTrack {
                 if said {
                     findings.incidents.insert(course.id().to_owned(), course.incident().clone());
                 }
+                if course.was_resolved_at(context.minute) {
+                    // What stands out from now on is new.
+                    self.nodes.iter_mut().for_each(|(_, node)| node.reset_alarm());
+                }
                 self.course = Some(*course);
             }
         }

@@ -192,7 +192,7 @@ mod tests {
         insta::assert_snapshot!(render(&answer, &fixture::reader(Tz::UTC), &style), @"
         Examplegram: a report that it fails; what: logging in; on: the app
           “can't log in” says that login fails (bytes 7–19)
-        Where: the United Kingdom (GB), from the author's location, 90% sure
+        Where: United Kingdom (GB), from the author's location, 90% sure
         ");
     }
 

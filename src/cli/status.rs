@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::format::Format;
-use super::style::Style;
+use super::style::{Style, countries};
 use super::table::{Cell, Table};
 use super::when::When;
 use crate::answer::{Health, SeriesPoint, ServiceStatus, Status};
@@ -123,16 +123,13 @@ fn row(
     audience: &Audience,
     style: &Style,
 ) -> [Cell; 6] {
-    let mut regions: Vec<&str> = service.regions.iter().map(Region::as_str).collect();
-    if regions.len() > 1 {
-        regions.retain(|region| *region != Region::WORLD.as_str());
-    }
+    let places = if service.regions.is_empty() { String::new() } else { countries(service.regions.iter().copied()) };
     let spark = sparks.get(&service.service).map(|points| chart::sparkline(&chart::resample(points, SPARK_STEP)));
     [
         (audience.service)(&service.service).into(),
         health(service.state),
         service.since.map_or_else(String::new, |since| style.when(since)).into(),
-        regions.join(" ").into(),
+        places.into(),
         spark.unwrap_or_default().into(),
         service.incident.as_deref().unwrap_or_default().into(),
     ]

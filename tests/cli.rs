@@ -1,5 +1,7 @@
 //! The program from outside: words in, exit codes, what goes to stdout and what to stderr.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 use assert_cmd::Command;
 use predicates::prelude::*;
 use std::path::Path;
@@ -192,9 +194,10 @@ fn recording() -> String {
     let mut post = |minute: i64, author: &str, text: &str| {
         let at = chrono::DateTime::from_timestamp(1_709_424_000 + 60 * minute, 0).unwrap().to_rfc3339();
         let id = lines.len();
-        lines.push_str(&format!(
+        let line = format!(
             r#"{{"source":"mastodon","id":"{id}","created_at":"{at}","author":"{author}","text":"{text}","location":"London","url":"https://social.example/{id}"}}"#
-        ));
+        );
+        lines.push_str(&line);
         lines.push('\n');
     };
     for minute in (0..3 * 1440).step_by(7) {

@@ -42,20 +42,18 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let now = store.now()?;
     let at = args.at.map(|at| at.resolve(now));
     let status = store.status(&services, at)?;
-    match format {
-        Format::Json => context.out.json(&status)?,
-        _ => {
-            let mut sparks = BTreeMap::new();
-            for service in status.services.iter().filter(|service| troubled(service.state)) {
-                let since = status.at - SPARK;
-                let points = store.series(&service.service, Region::WORLD, since, status.at, SPARK_STEP)?;
-                sparks.insert(service.service.clone(), points);
-            }
-            let style = context.style(now);
-            let text =
-                context.telling(|audience| render(&status, &sparks, args.service.is_some(), audience, &style))?;
-            context.out.text(&text)?;
+    if format == Format::Json {
+        context.out.json(&status)?;
+    } else {
+        let mut sparks = BTreeMap::new();
+        for service in status.services.iter().filter(|service| troubled(service.state)) {
+            let since = status.at - SPARK;
+            let points = store.series(&service.service, Region::WORLD, since, status.at, SPARK_STEP)?;
+            sparks.insert(service.service.clone(), points);
         }
+        let style = context.style(now);
+        let text = context.telling(|audience| render(&status, &sparks, args.service.is_some(), audience, &style))?;
+        context.out.text(&text)?;
     }
     let down = status.services.iter().any(|service| service.state == Health::Down);
     Ok(if down && args.exit_code { Exit::Down } else { Exit::Done })

@@ -35,7 +35,7 @@ pub fn countries(regions: impl Iterator<Item = Region>) -> String {
     let codes: Vec<String> = regions.filter(|region| region.is_country()).map(|region| region.to_string()).collect();
     match codes.len() {
         0 => Region::WORLD.to_string(),
-        ..=COUNTRIES_SHOWN => codes.join(" "),
+        1..=COUNTRIES_SHOWN => codes.join(" "),
         more => format!("{} +{}", codes[..COUNTRIES_SHOWN].join(" "), more - COUNTRIES_SHOWN),
     }
 }

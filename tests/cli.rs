@@ -269,3 +269,32 @@ fn a_replay_ends_with_its_incidents_and_every_command_answers_from_it() {
     assert!(run(&["export", "incidents", "--format", "csv"], 0).starts_with("id,service,state,start,"));
     run(&["spikes", "--since", "1h", "--until", "2h"], 2);
 }
+
+/// The job with one source on loopback that refuses every connection.
+#[cfg(unix)]
+#[test]
+fn the_job_says_what_it_does_and_ends_in_order_when_it_is_told_to() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let home = home();
+    let config = home.path().join("config.toml");
+    let sources =
+        "[sources.http]\nlocal_hosts = [\"127.0.0.1:9\"]\n[sources.bluesky]\nservers = [\"ws://127.0.0.1:9\"]\n";
+    std::fs::write(&config, format!("{sources}[sources.mastodon]\nenabled = false\n")).unwrap();
+    let mut job = Command::new(assert_cmd::cargo::cargo_bin("whatsdown"))
+        .args(["run", "--db", "live.db", "--config", "config.toml"])
+        .current_dir(home.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(job.stderr.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "Listening to bluesky.");
+    assert_eq!(said.next().unwrap().unwrap(), "Database: live.db");
+    assert!(said.any(|line| line.unwrap().contains("Ctrl-C ends")));
+    assert!(Command::new("kill").arg(job.id().to_string()).status().unwrap().success());
+    assert_eq!(job.wait().unwrap().code(), Some(0));
+    whatsdown(&home).args(["sources", "--db", "live.db"]).current_dir(home.path()).assert().code(0);
+    let mixed = ["replay", "config.toml", "--db", "live.db"];
+    let said = predicate::str::contains("live database").and(predicate::str::contains("hint:"));
+    whatsdown(&home).args(mixed).current_dir(home.path()).assert().code(1).stderr(said);
+}

@@ -37,11 +37,12 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
         Stop::failed(format!("cannot make the folder {}: {error}", folder.display()))
             .hint("name another in the configuration, under [timelines]")
     })?;
-    context.note(&greeting(&sources, &database, &folder));
+    let greeting = greeting(&sources, &database, &folder);
     let mut timelines = Timelines { context, database: &database, folder: &folder };
     let runtime = tokio::runtime::Runtime::new().map_err(Stop::failed)?;
     runtime.block_on(async {
         let shutdown = shutdown().map_err(Stop::failed)?;
+        context.note(&greeting);
         Ok::<(), Stop>(daemon::run(&mut pipeline, sources, client, &mut timelines, shutdown).await?)
     })?;
     Ok(Exit::Done)
@@ -71,24 +72,25 @@ fn greeting(sources: &[Box<dyn Source>], database: &Path, folder: &Path) -> Stri
     )
 }
 
-/// Ready when the job is asked to end.
+/// Ready when the job is asked to end. The signals are caught from the call on.
+#[cfg(unix)]
 fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
-        let interrupted = async {
-            // Where Ctrl-C cannot be heard, the job runs on until it is terminated.
-            if tokio::signal::ctrl_c().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        #[cfg(unix)]
         tokio::select! {
-            () = interrupted => {}
+            _ = interrupted.recv() => {}
             _ = terminated.recv() => {}
         }
-        #[cfg(not(unix))]
-        interrupted.await;
+    })
+}
+
+/// Ready when the job is asked to end. The signal is caught from the call on.
+#[cfg(windows)]
+fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupted.recv().await;
     })
 }
 

@@ -51,7 +51,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
             let points = store.series(&service.service, Region::WORLD, since, status.at, SPARK_STEP)?;
             sparks.insert(service.service.clone(), points);
         }
-        let style = context.style(now);
+        let style = context.style(status.at);
         let text = context.telling(|audience| render(&status, &sparks, args.service.is_some(), audience, &style))?;
         context.out.text(&text)?;
     }

@@ -15,8 +15,8 @@ use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
 use chrono::{DateTime, TimeDelta, Utc};
 use person::Persons;
-use std::collections::{BTreeMap, BTreeSet};
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Minutes of the data's time after which the state is stored anew, and what is old is forgotten.

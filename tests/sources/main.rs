@@ -17,7 +17,7 @@ use whatsdown::source::{self, Config, Cursor, Page, Source};
 
 /// The sources' defaults.
 fn config() -> Config {
-    toml::from_str(include_str!("../../fixtures/sources/default.toml")).unwrap()
+    whatsdown::config::Config::load(None).unwrap().sources
 }
 
 /// Bluesky alone, as after a restart with `cursor`.

@@ -128,7 +128,7 @@ impl Course {
         self.last_elevated = spikes.map(|spike| spike.last_elevated).fold(self.last_elevated, Minute::max);
         if let Some(resolved) = self.resolved {
             if view.minute - resolved > RELAPSE_WITHIN {
-                return Course::open(view, alarms, self.incident.end.map(|end| Minute::of(end.high)));
+                return Course::open(view, alarms, self.end());
             }
             self.take_up_again(view, alarms);
         } else {
@@ -160,6 +160,11 @@ impl Course {
     /// Whether a spike that lasts until `until` is part of the incident.
     pub fn covers(&self, until: Minute) -> bool {
         until.start() >= self.incident.start.low
+    }
+
+    /// The latest minute in which it may have ended, if it has.
+    pub fn end(&self) -> Option<Minute> {
+        self.incident.end.map(|end| Minute::of(end.high))
     }
 
     /// Whether it was this minute that resolved it.
@@ -389,7 +394,8 @@ fn has_calmed(samples: &[Sample], end: Minute) -> bool {
 
 /// From where on a start before `minute` is looked for.
 fn look_back(minute: Minute, not_before: Option<Minute>) -> Minute {
-    (minute - LOOK_BACK).max(not_before.unwrap_or(minute - LOOK_BACK)).min(minute)
+    let from = minute - LOOK_BACK;
+    not_before.map_or(from, |not_before| from.max(not_before))
 }
 
 /// A time about a minute, where nothing more can be told.

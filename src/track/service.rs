@@ -38,6 +38,8 @@ pub struct ServiceTrack {
     /// Sorted by region, so that a parent comes before its parts.
     nodes: Vec<(Region, NodeTrack)>,
     course: Option<Course>,
+    /// When the last incident ended.
+    ended: Option<Minute>,
 }
 
 impl ServiceTrack {
@@ -208,7 +210,7 @@ impl ServiceTrack {
         };
         let verdict = match self.course.take() {
             Some(course) => course.follow(&view, alarms),
-            None => Course::open(&view, alarms, None),
+            None => Course::open(&view, alarms, self.ended),
         };
         match verdict {
             Verdict::Nothing => {}
@@ -222,6 +224,7 @@ impl ServiceTrack {
                     findings.incidents.insert(course.id().to_owned(), course.incident().clone());
                 }
                 if course.was_resolved_at(context.minute) {
+                    self.ended = course.end();
                     // What stands out from now on is new.
                     self.nodes.iter_mut().for_each(|(_, node)| node.reset_alarm());
                 }

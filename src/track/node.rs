@@ -34,10 +34,10 @@ pub struct OpenSpike {
     pub score: f64,
 }
 
-/// What the networks are expected to bring in a minute of one hour.
-struct Hourly<'a> {
+/// What each of a node's networks is expected to bring in a minute of one hour.
+struct Hourly {
     hour: i64,
-    networks: Vec<(&'a str, Expected)>,
+    networks: Vec<Expected>,
 }
 
 impl NodeTrack {
@@ -54,10 +54,10 @@ impl NodeTrack {
     }
 
     /// What each network is expected to bring in a whole minute of the hour that `minute` falls into.
-    fn hourly(&self, minute: Minute, parent: Option<&NodeTrack>) -> Hourly<'_> {
+    fn hourly(&self, minute: Minute, parent: Option<&NodeTrack>) -> Hourly {
         let networks = self.baselines.iter().map(|(network, baseline)| {
             let parent = parent.and_then(|parent| parent.baselines.get(network));
-            (network.as_str(), baseline.expected(minute, parent))
+            baseline.expected(minute, parent)
         });
         Hourly { hour: minute.0.div_euclid(Minute::HOUR), networks: networks.collect() }
     }
@@ -71,13 +71,14 @@ impl NodeTrack {
         exposure: &'a Exposure,
     ) -> impl Iterator<Item = (Minute, Expected)> + 'a {
         let mut hourly = self.hourly(from, parent);
+        let heard: Vec<_> = self.baselines.keys().map(|network| exposure.by_minute(network)).collect();
         (0..=(until - from)).map(move |offset| {
             let minute = from + offset;
             if hourly.hour != minute.0.div_euclid(Minute::HOUR) {
                 hourly = self.hourly(minute, parent);
             }
-            let networks = hourly.networks.iter();
-            (minute, networks.map(|(network, expected)| expected.scaled(exposure.of(network, minute))).sum())
+            let networks = hourly.networks.iter().zip(&heard);
+            (minute, networks.map(|(expected, heard)| expected.scaled(heard(minute))).sum())
         })
     }
 
@@ -156,7 +157,7 @@ impl NodeTrack {
 
     /// The expectation of a whole minute, if it has moved since it was last told.
     pub fn expectation_to_tell(&mut self, minute: Minute, parent: Option<&NodeTrack>) -> Option<(f64, f64)> {
-        let expected: Expected = self.hourly(minute, parent).networks.into_iter().map(|(_, expected)| expected).sum();
+        let expected: Expected = self.hourly(minute, parent).networks.into_iter().sum();
         let moved = self.told.is_none_or(|(mean, _)| (expected.mean - mean).abs() > 0.002 + 0.1 * mean);
         if !moved {
             return None;

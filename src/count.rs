@@ -200,6 +200,10 @@ impl Listening {
     /// The share of the minute that was heard, 0..1.
     pub fn exposure(&self, minute: Minute) -> f64 {
         let (from, until) = (minute.0 * 60, minute.0 * 60 + 60);
+        let never_lost_since = self.lost.last().is_none_or(|span| span.1 <= from);
+        if never_lost_since && self.heard.last().is_some_and(|span| span.0 <= from && until <= span.1) {
+            return 1.0; // by far the most frequent case, and asked for most
+        }
         let lost = |from: i64, until: i64| overlap(&self.lost, from, until);
         let heard: i64 =
             spans_within(&self.heard, from, until).map(|(from, until)| until - from - lost(from, until)).sum();
@@ -249,7 +253,13 @@ impl Exposure {
 
     /// The share of a network that was heard in a minute, 0..1: the mean over its instances.
     pub fn of(&self, network: &str, minute: Minute) -> f64 {
-        self.networks.get(network).map_or(0.0, |instances| mean_exposure(instances, minute))
+        self.by_minute(network)(minute)
+    }
+
+    /// The same for many minutes of one network.
+    pub fn by_minute(&self, network: &str) -> impl Fn(Minute) -> f64 + '_ {
+        let instances = self.networks.get(network);
+        move |minute| instances.map_or(0.0, |instances| mean_exposure(instances, minute))
     }
 
     /// The share of a minute in which any network was heard, 0..1.

@@ -1,6 +1,6 @@
 //! The course of one incident: opened by an alarm, followed minute by minute, resolved, or taken up again.
 
-use super::evidence::{quotable_between, soonest};
+use super::evidence::soonest;
 use super::summary;
 use super::view::View;
 use super::{Correction, Incident, Interval, Peak, Phase, PhaseEntry, State};
@@ -308,8 +308,7 @@ impl Course {
         self.incident.state = State::Resolved;
         self.incident.end = Some(end);
         self.resolved = Some(view.minute);
-        let around = Minute::of(end.low);
-        let evidence = quotable_between(view, Tally::Recovery, around, view.minute);
+        let evidence = soonest(view, Tally::Recovery, Minute::of(end.low), view.minute);
         self.enter(PhaseEntry { phase: Phase::Recovery, at: end.estimate, evidence });
         let resolved = PhaseEntry { phase: Phase::Resolved, at: view.minute.close(), evidence: Vec::new() };
         self.enter(resolved);

@@ -36,6 +36,8 @@ pub struct Retention {
 pub enum PipelineError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the pattern of links is wrong: {0}")]
+    Pattern(#[from] regex::Error),
     #[error("cannot use the key for authors' names at {path}: {source}")]
     Key { path: std::path::PathBuf, source: std::io::Error },
 }
@@ -45,6 +47,7 @@ impl PipelineError {
     pub fn hint(&self) -> &'static str {
         match self {
             PipelineError::Store(error) => error.hint(),
+            PipelineError::Pattern(_) => "this is a fault of the program; please report it",
             PipelineError::Key { .. } => "check that the file beside the database is readable and 32 bytes long",
         }
     }
@@ -74,6 +77,8 @@ pub struct Pipeline {
     deleted: BTreeMap<KeyHash, Minute>,
     now: Option<DateTime<Utc>>,
     snapshot_at: Option<Minute>,
+    /// A loss was told after its minutes were closed.
+    lost_late: bool,
     pending: Append,
     findings: Findings,
     stamp: Stamp,
@@ -96,6 +101,7 @@ impl Pipeline {
             reader,
             persons,
             snapshot_at: track.clock(),
+            lost_late: false,
             track,
             writer,
             settings,
@@ -203,6 +209,7 @@ impl Pipeline {
 
     /// Takes a span of listening or of loss.
     pub fn listen(&mut self, span: ListeningSpan) {
+        self.lost_late |= !span.heard && self.track.clock().is_some_and(|clock| span.from < clock.close().timestamp());
         self.track.listen(&span);
         self.pending.listening.push(span);
     }
@@ -253,10 +260,15 @@ impl Pipeline {
             .track
             .clock()
             .is_some_and(|clock| self.snapshot_at.is_none_or(|before| clock - before >= SNAPSHOT_EVERY));
-        if due || last {
-            self.snapshot_at = self.track.clock();
+        // What a rebuild from mentions could see otherwise: which minutes were known to be lost when they were judged,
+        // and in a live job also which were known to be heard. An incident must not be opened anew at another minute.
+        let unsure = std::mem::take(&mut self.lost_late) || !batch.incidents.is_empty();
+        if due || last || unsure {
             batch.snapshot =
                 Some(postcard::to_stdvec(&self.track).map_err(|error| StoreError::Corrupt(error.to_string()))?);
+        }
+        if due || last {
+            self.snapshot_at = self.track.clock();
             batch.forget = self.now.map(|now| Forget {
                 keys_before: Minute::of(now - KEY_RETENTION),
                 unquoted_before: Minute::of(now - self.retention.unquoted),

@@ -36,7 +36,7 @@ pub enum StoreError {
     Stamp { path: PathBuf, found: Stamp },
     #[error("{path} is not a whatsdown database: {why}")]
     Foreign { path: PathBuf, why: String },
-    #[error("the disk or the database is full")]
+    #[error("the database cannot be written on: the disk is full or failing, or a limit on files is reached")]
     Full,
     #[error("the database says: {0}")]
     Sqlite(rusqlite::Error),
@@ -46,8 +46,9 @@ pub enum StoreError {
 
 impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
-        match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => StoreError::Full,
+        use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_SHMSIZE, SQLITE_IOERR_WRITE};
+        match error.sqlite_error().map(|error| error.extended_code) {
+            Some(SQLITE_FULL | SQLITE_IOERR_SHMSIZE | SQLITE_IOERR_WRITE) => StoreError::Full,
             _ => StoreError::Sqlite(error),
         }
     }

@@ -53,10 +53,10 @@ impl OpenSpike {
     }
 }
 
-/// What the networks are expected to bring in a minute of one quarter of an hour.
-struct WholeMinute<'a> {
+/// What each of a node's networks is expected to bring in a minute of one quarter of an hour.
+struct WholeMinute {
     quarter: i64,
-    networks: Vec<(&'a str, Expected)>,
+    networks: Vec<Expected>,
 }
 
 impl NodeTrack {
@@ -73,10 +73,10 @@ impl NodeTrack {
     }
 
     /// What each network is expected to bring in a whole minute, which is the same for a quarter of an hour.
-    fn whole_minute(&self, minute: Minute, parent: Option<&NodeTrack>) -> WholeMinute<'_> {
+    fn whole_minute(&self, minute: Minute, parent: Option<&NodeTrack>) -> WholeMinute {
         let networks = self.baselines.iter().map(|(network, baseline)| {
             let parent = parent.and_then(|parent| parent.baselines.get(network));
-            (network.as_str(), baseline.expected(minute, parent))
+            baseline.expected(minute, parent)
         });
         WholeMinute { quarter: minute.0.div_euclid(QUARTER), networks: networks.collect() }
     }
@@ -90,13 +90,14 @@ impl NodeTrack {
         exposure: &'a Exposure,
     ) -> impl Iterator<Item = (Minute, Expected)> + 'a {
         let mut expectation = self.whole_minute(from, parent);
+        let heard: Vec<_> = self.baselines.keys().map(|network| exposure.by_minute(network)).collect();
         (0..=(until - from)).map(move |offset| {
             let minute = from + offset;
             if expectation.quarter != minute.0.div_euclid(QUARTER) {
                 expectation = self.whole_minute(minute, parent);
             }
-            let networks = expectation.networks.iter();
-            (minute, networks.map(|(network, expected)| expected.scaled(exposure.of(network, minute))).sum())
+            let networks = expectation.networks.iter().zip(&heard);
+            (minute, networks.map(|(expected, heard)| expected.scaled(heard(minute))).sum())
         })
     }
 
@@ -175,8 +176,7 @@ impl NodeTrack {
 
     /// The expectation of a whole minute, if it has moved since it was last told.
     pub fn expectation_to_tell(&mut self, minute: Minute, parent: Option<&NodeTrack>) -> Option<(f64, f64)> {
-        let expected: Expected =
-            self.whole_minute(minute, parent).networks.into_iter().map(|(_, expected)| expected).sum();
+        let expected: Expected = self.whole_minute(minute, parent).networks.into_iter().sum();
         let moved = self.told.is_none_or(|(mean, _)| (expected.mean - mean).abs() > 0.002 + 0.1 * mean);
         if !moved {
             return None;

@@ -4,6 +4,7 @@ use crate::stream::{Stream, at, deleted, gap};
 use crate::support::{Lab, assert_same};
 use fastrand::Rng;
 use whatsdown::incident::State;
+use whatsdown::post::Post;
 
 /// Replays `lines` until before line `until`, and drops what was not committed by then.
 fn stop_before(lab: &Lab, lines: &[String], until: usize) {
@@ -12,16 +13,19 @@ fn stop_before(lab: &Lab, lines: &[String], until: usize) {
     assert!(lab.replay(&stopped).result.is_err());
 }
 
+/// The first post at or after a minute.
+fn place(lines: &[String], minute: f64) -> usize {
+    let post = |line: &String| serde_json::from_str::<Post>(line).ok();
+    lines.iter().position(|line| post(line).is_some_and(|post| post.created_at >= at(minute))).unwrap()
+}
+
 /// An outage, a gap of one source that is told when it is over, and a post that is taken back.
 fn eventful(seed: u64) -> Vec<String> {
     let mut stream = Stream::with_outage(seed);
+    stream.talk(0..600, 0.3, "TikTok", &["{} won't load", "is {} down?"]);
     stream.posts.retain(|post| post.source != "bluesky" || !(at(100.0)..at(340.0)).contains(&post.created_at));
     let gone = stream.posts.iter().find(|post| post.created_at > at(405.0) && post.text.contains("TikTok")).cloned();
     let mut lines = stream.lines();
-    let place = |lines: &[String], minute: f64| {
-        let later = stream.posts.iter().filter(|post| post.created_at >= at(minute)).count();
-        lines.len() - later
-    };
     lines.insert(place(&lines, 420.0), deleted(&gone.unwrap()));
     lines.insert(place(&lines, 341.0), gap("bluesky", 100.0, 340.0));
     lines
@@ -34,7 +38,8 @@ fn stopping_anywhere_and_going_on_changes_nothing() {
         let whole = Lab::of(&lines).says();
         let mut rng = Rng::with_seed(seed);
         let lab = Lab::new();
-        let mut stops: Vec<usize> = (0..7).map(|_| rng.usize(1..lines.len())).collect();
+        let mut stops: Vec<usize> = (0..6).map(|_| rng.usize(1..lines.len())).collect();
+        stops.push(place(&lines, 415.0));
         stops.sort_unstable();
         for stop in &stops {
             stop_before(&lab, &lines, *stop);

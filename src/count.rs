@@ -264,7 +264,14 @@ impl Exposure {
 
     /// The share of a minute in which any network was heard, 0..1.
     pub fn any(&self, minute: Minute) -> f64 {
-        self.networks.values().map(|instances| mean_exposure(instances, minute)).fold(0.0, f64::max)
+        let mut most = 0.0;
+        for instances in self.networks.values() {
+            most = mean_exposure(instances, minute).max(most);
+            if most == 1.0 {
+                break;
+            }
+        }
+        most
     }
 
     /// The first minute in which a network was heard.

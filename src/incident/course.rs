@@ -264,7 +264,7 @@ impl Course {
         let start = self.incident.start.estimate;
         let samples = view.samples(self.primary, Minute::of(start), view.minute);
         let Some(end) = interval::end(&samples, start, self.official_end(view)) else { return };
-        let surge = self.surge(view);
+        let surge = self.surge(view, &samples);
         if let Some(surge) = surge
             && end.over < 0.5
             && view.minute - surge >= SURGE_JUDGED_AFTER
@@ -315,11 +315,11 @@ impl Course {
     }
 
     /// When people began to say that it works again, if that is not explained by a phase yet.
-    fn surge(&self, view: &View<'_>) -> Option<Minute> {
+    fn surge(&self, view: &View<'_>, samples: &[Sample]) -> Option<Minute> {
         let from = self.surge.from.unwrap_or(self.opened).max(Minute::of(self.incident.start.high));
         let mut focus = Focus::default();
         let mut score = Score::default();
-        for sample in view.samples(self.primary, from, view.minute) {
+        for sample in samples.iter().filter(|sample| sample.minute >= from) {
             let stray = 0.02 + STRAY_RECOVERIES * sample.reports;
             score = focus.step(sample.recoveries, Expected { mean: stray, upper: stray, dispersion: 1.0 });
         }

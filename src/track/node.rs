@@ -103,9 +103,7 @@ impl NodeTrack {
 
     /// Reports of a minute on the networks that were heard.
     pub fn observed(&self, minute: Minute, exposure: &Exposure) -> f64 {
-        let Some(count) = self.counts.get(&minute) else { return 0.0 };
-        let heard = count.reports.iter().filter(|(network, _)| exposure.of(network, minute) > 0.0);
-        heard.map(|(_, reports)| *reports as f64).sum()
+        self.counts.get(&minute).map_or(0.0, |count| heard_reports(count, minute, exposure))
     }
 
     /// Moves the settled state on through `until`: each minute is scored, then learnt from unless it is `frozen`.
@@ -187,12 +185,16 @@ impl NodeTrack {
 
     /// The minutes `[from, until]` as the interval estimators read them.
     pub fn samples(&self, from: Minute, until: Minute, parent: Option<&NodeTrack>, exposure: &Exposure) -> Vec<Sample> {
-        let sample = |(minute, expected): (Minute, Expected)| Sample {
-            minute,
-            reports: self.observed(minute, exposure),
-            recoveries: self.counts.get(&minute).map_or(0.0, |count| count.recoveries as f64),
-            expected: expected.mean,
-            exposure: exposure.any(minute),
+        let mut counts = self.counts.range(from..=until.max(from)).peekable();
+        let sample = |(minute, expected): (Minute, Expected)| {
+            let count = counts.next_if(|(counted, _)| **counted == minute).map(|(_, count)| count);
+            Sample {
+                minute,
+                reports: count.map_or(0.0, |count| heard_reports(count, minute, exposure)),
+                recoveries: count.map_or(0.0, |count| count.recoveries as f64),
+                expected: expected.mean,
+                exposure: exposure.any(minute),
+            }
         };
         self.expected(from, until, parent, exposure).map(sample).collect()
     }
@@ -200,4 +202,9 @@ impl NodeTrack {
     pub fn forget_before(&mut self, minute: Minute) {
         self.counts = self.counts.split_off(&minute);
     }
+}
+
+fn heard_reports(count: &MinuteCount, minute: Minute, exposure: &Exposure) -> f64 {
+    let heard = count.reports.iter().filter(|(network, _)| exposure.of(network, minute) > 0.0);
+    heard.map(|(_, reports)| *reports as f64).sum()
 }

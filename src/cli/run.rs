@@ -57,10 +57,10 @@ fn recent(database: &Path) -> Result<BTreeSet<String>, Stop> {
     Ok(found.into_iter().map(|incident| incident.id).collect())
 }
 
-/// The hashtags of all services that say that it is down.
+/// The hashtags that are followed.
 fn hashtags(context: &Context) -> Result<Vec<String>, Stop> {
     let lexicons = context.lexicons()?;
-    Ok(context.catalogue()?.services().iter().flat_map(|service| service.down_tags(&lexicons)).collect())
+    Ok(context.catalogue()?.services().iter().flat_map(|service| service.followed_tags(&lexicons)).collect())
 }
 
 fn wrong_sources(error: source::ConfigError) -> Stop {

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
+/// So many hashtags of a service are followed: what one request to a timeline takes.
+const FOLLOWED: usize = 5;
+
 /// One service.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -216,6 +219,24 @@ impl Service {
         let tags = first.iter().chain(&rest);
         tags.flat_map(|tag| templates().map(move |template| template.text.replace("{s}", tag))).collect()
     }
+
+    /// The few of its hashtags that are worth asking a server for: each name's under the first word for 'down', then its
+    /// own name's under that of every language. All of [`Service::down_tags`] would take days to ask for once.
+    pub fn followed_tags(&self, lexicons: &[Lexicon]) -> Vec<String> {
+        let spelled = |name: &str| Folded::text_of(name).replace(|sign: char| !sign.is_alphanumeric(), "");
+        let own = spelled(&self.name);
+        let other = self.names.iter().map(|name| spelled(&name.text)).find(|name| *name != own);
+        let templates = || lexicons.iter().filter_map(|lexicon| lexicon.hashtags.first());
+        let of_other = templates().take(1).filter_map(|template| Some(template.text.replace("{s}", other.as_ref()?)));
+        let of_own = templates().map(|template| template.text.replace("{s}", &own));
+        let mut tags: Vec<String> = Vec::with_capacity(FOLLOWED);
+        for tag in of_own.clone().take(1).chain(of_other).chain(of_own) {
+            if tags.len() < FOLLOWED && !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        tags
+    }
 }
 
 #[cfg(test)]
@@ -272,5 +293,17 @@ mod tests {
     fn down_tags_begin_with_the_service_s_own_name() {
         let tags = Catalogue::embedded().unwrap().get("tiktok").unwrap().down_tags(&Lexicon::embedded().unwrap());
         assert_eq!(tags.first().map(String::as_str), Some("tiktokdown"));
+    }
+
+    #[test]
+    fn what_is_followed_fits_into_a_round_of_five_minutes() {
+        let (catalogue, lexicons) = (Catalogue::embedded().unwrap(), Lexicon::embedded().unwrap());
+        let followed = |id: &str| catalogue.get(id).unwrap().followed_tags(&lexicons);
+        assert_eq!(followed("tiktok")[0], "tiktokdown");
+        assert_eq!(followed("x")[..2], ["xdown", "twitterdown"]);
+        let all: Vec<String> = catalogue.services().iter().flat_map(|it| it.followed_tags(&lexicons)).collect();
+        assert!(all.iter().all(|tag| tag.chars().all(char::is_alphanumeric)), "{all:?}");
+        // A hundred requests of five hashtags, one each 3 seconds.
+        assert!(all.len() <= 500, "{}", all.len());
     }
 }

@@ -204,7 +204,10 @@ impl Writer {
                 .prepare_cached(
                     "INSERT INTO source_state (instance, network, cursor, posts, health) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO UPDATE SET cursor = coalesce(excluded.cursor, cursor),
-                         posts = posts + excluded.posts, health = excluded.health",
+                         posts = posts + excluded.posts,
+                         health = json_set(excluded.health,
+                             '$.last_success', coalesce(excluded.health ->> 'last_success', health ->> 'last_success'),
+                             '$.heard_until', coalesce(excluded.health ->> 'heard_until', health ->> 'heard_until'))",
                 )?
                 .execute(params![source.instance, source.network, source.cursor, source.posts as i64, source.health])?;
         }

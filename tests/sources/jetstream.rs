@@ -1,6 +1,6 @@
 //! Jetstream's frames, recorded and odd.
 
-use crate::{bluesky, time};
+use crate::{bluesky, config, time};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::json;
@@ -119,7 +119,8 @@ fn a_time_that_cannot_be_does_not_move_the_cursor() {
 #[test]
 fn the_first_start_reads_back_and_a_restart_rewinds_a_little() {
     let now = time("2026-07-04T14:00:00Z");
-    assert_eq!(cursor_of(&mut *bluesky(None), now), now - TimeDelta::hours(24));
+    let backfill = TimeDelta::hours(config().bluesky.backfill_hours.into());
+    assert_eq!(cursor_of(&mut *bluesky(None), now), now - backfill);
     let stored = now - TimeDelta::hours(3);
     let mut source = bluesky(Some(&stored.timestamp_micros().to_string()));
     assert_eq!(cursor_of(&mut *source, now), stored - TimeDelta::seconds(5));

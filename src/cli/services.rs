@@ -31,7 +31,7 @@ impl<'a> Row<'a> {
         Row {
             id: service.id.as_str(),
             name: &service.name,
-            hashtags: service.down_tags(lexicons),
+            hashtags: service.followed_tags(lexicons),
             accounts: accounts
                 .map(|(network, names)| (network.as_str(), names.iter().map(|word| word.text.as_str()).collect()))
                 .collect(),

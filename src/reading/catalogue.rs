@@ -210,18 +210,8 @@ impl Service {
         words.map(|tag| tag.replace([' ', '.', '-', '\'', '+'], "")).filter(|tag| !tag.is_empty()).collect()
     }
 
-    /// Hashtags, without `#`, that say that it is down, in the languages of `lexicons`: `tiktokdown`. Those of its
-    /// name come first.
-    pub fn down_tags(&self, lexicons: &[Lexicon]) -> Vec<String> {
-        let own = Folded::text_of(&self.name).replace(' ', "");
-        let (first, rest): (Vec<_>, Vec<_>) = self.tags().into_iter().partition(|tag| *tag == own);
-        let templates = || lexicons.iter().flat_map(|lexicon| &lexicon.hashtags);
-        let tags = first.iter().chain(&rest);
-        tags.flat_map(|tag| templates().map(move |template| template.text.replace("{s}", tag))).collect()
-    }
-
     /// The few of its hashtags that are worth asking a server for: each name's under the first word for 'down', then its
-    /// own name's under that of every language. All of [`Service::down_tags`] would take days to ask for once.
+    /// own name's under that of every language, without `#`. All that readers know would take half a day to ask for once.
     pub fn followed_tags(&self, lexicons: &[Lexicon]) -> Vec<String> {
         let spelled = |name: &str| Folded::text_of(name).replace(|sign: char| !sign.is_alphanumeric(), "");
         let own = spelled(&self.name);
@@ -287,12 +277,6 @@ mod tests {
         let problems = Catalogue::parse("t", text).unwrap().problems();
         let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
         assert_eq!(told, [(6, "`Same` is `a` too"), (6, "an empty name")]);
-    }
-
-    #[test]
-    fn down_tags_begin_with_the_service_s_own_name() {
-        let tags = Catalogue::embedded().unwrap().get("tiktok").unwrap().down_tags(&Lexicon::embedded().unwrap());
-        assert_eq!(tags.first().map(String::as_str), Some("tiktokdown"));
     }
 
     #[test]

@@ -171,23 +171,21 @@ impl Task {
                 },
                 () = sleep_until(silent_at) => break SourceError::Silent { host, silence },
                 () = sleep_until(send_at) => {
-                    self.send(std::mem::take(&mut found)).await?;
+                    self.send_any(std::mem::take(&mut found)).await?;
                     send_at = Instant::now() + BATCH_EVERY;
                 }
             }
         };
-        self.send(found).await?;
+        self.send_any(found).await?;
         if opened.elapsed() >= HEALTHY_AFTER {
             self.failures = 0;
         }
         Err(End::Failed(end))
     }
 
-    /// Sends what was found, and the cursor after it.
+    /// Sends what was found, and the cursor after it. A page without posts is told too: it was a success, and need not be
+    /// read again.
     async fn send(&mut self, found: Found) -> Result<(), End> {
-        if found.is_empty() {
-            return Ok(());
-        }
         let now = (self.clock)();
         self.health.odd += found.odd;
         self.health.last_success = Some(now);
@@ -197,6 +195,11 @@ impl Task {
         }
         let batch = Batch { cursor: self.source.cursor(), ..self.batch(found) };
         self.batches.send(batch).await.map_err(|_| End::NobodyListens)
+    }
+
+    /// Sends what came over a stream, if anything did.
+    async fn send_any(&mut self, found: Found) -> Result<(), End> {
+        if found.is_empty() { Ok(()) } else { self.send(found).await }
     }
 
     /// Reports a failure. Gives how long to wait before the next request, or nothing if there shall be none.

@@ -1,10 +1,11 @@
 // A real Bluesky server (PDS) on loopback, a bridge from its event stream to Jetstream's frames (version 1),
-// and somebody who writes synthetic posts.
+// and a few accounts that write synthetic posts.
 //
-//   NODE_PATH=…/node_modules node bluesky.cjs PORT SECONDS TRUTH.json
+//   NODE_PATH=…/node_modules node bluesky.cjs PORT SECONDS TEXTS.json TRUTH.json
 //
-// PORT serves Jetstream, PORT+1 the PDS, PORT+2 its directory. After SECONDS of posting, what was written and
-// deleted goes to TRUTH.json; the server goes on until it is ended.
+// PORT serves Jetstream, PORT+1 the PDS, PORT+2 its directory. In the first half of SECONDS the posts are about nothing,
+// in the second about outages; every tenth is taken back, at once or some posts later. What was written goes to
+// TRUTH.json; the server goes on until it is ended.
 
 const fs = require('node:fs');
 const { TestNetworkNoAppView } = require('@atproto/dev-env');
@@ -13,7 +14,8 @@ const { WebSocketServer } = require('ws');
 
 const COLLECTION = 'app.bsky.feed.post';
 const [port, seconds] = process.argv.slice(2, 4).map(Number);
-const truthFile = process.argv[4];
+const [textsFile, truthFile] = process.argv.slice(4, 6);
+const ACCOUNTS = 10;
 
 const frames = []; // all that was ever sent, as Jetstream keeps it for a while
 const listeners = new Set();
@@ -59,26 +61,50 @@ function serve() {
   });
 }
 
+async function signUp(network, number) {
+  const agent = network.pds.getClient();
+  const handle = `synthetic${number}.test`;
+  await agent.createAccount({ email: `${number}@example.org`, handle, password: 'synthetic' });
+  return agent;
+}
+
+const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+async function write(agents) {
+  const texts = JSON.parse(fs.readFileSync(textsFile, 'utf8'));
+  const posts = [];
+  const [begin, end] = [Date.now(), Date.now() + seconds * 1000];
+  let doomed = [];
+  const takeBack = async ({ agent, post }) => {
+    await agent.deletePost(post.id);
+    post.deleted = true;
+  };
+  for (let number = 0; Date.now() < end; number++) {
+    const kind = Date.now() < (begin + end) / 2 ? texts.nothing : texts.outage;
+    const agent = agents[number % agents.length];
+    const text = `Synthetic b${number}: ${kind[number % kind.length]}`;
+    const createdAt = new Date().toISOString();
+    const { uri } = await agent.post({ text, createdAt });
+    const post = { source: 'bluesky', id: uri, created_at: createdAt, author: agent.assertDid, text, deleted: false, hidden: false };
+    posts.push(post);
+    if (number % 20 === 9) await takeBack({ agent, post });
+    if (number % 20 === 19) doomed.push({ agent, post });
+    if (doomed.length === 3) await takeBack(doomed.shift());
+    await pause(120);
+  }
+  for (const one of doomed) await takeBack(one);
+  return posts;
+}
+
 async function main() {
   const network = await TestNetworkNoAppView.create({ pds: { port: port + 1, hostname: 'localhost' }, plc: { port: port + 2 } });
   bridge(network.pds.url.replace('http', 'ws'));
   serve();
-  const agent = network.pds.getClient();
-  await agent.createAccount({ email: 'a@example.org', handle: 'synthetic.test', password: 'synthetic' });
+  const agents = [];
+  for (let number = 0; number < ACCOUNTS; number++) agents.push(await signUp(network, number));
   console.log('ready');
-
-  const truth = { written: [], deleted: [] };
-  const end = Date.now() + seconds * 1000;
-  for (let number = 0; Date.now() < end; number++) {
-    const { uri } = await agent.post({ text: `Synthetic post ${number}: is #tiktokdown`, createdAt: new Date().toISOString() });
-    truth.written.push(uri);
-    if (number % 20 === 19) {
-      await agent.deletePost(uri);
-      truth.deleted.push(uri);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 150));
-  }
-  fs.writeFileSync(truthFile, JSON.stringify(truth));
+  const posts = await write(agents);
+  fs.writeFileSync(truthFile, JSON.stringify(posts));
   console.log('written');
 }
 

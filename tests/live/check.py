@@ -1,38 +1,125 @@
-"""Holds what was heard against what was written.
+"""Holds what the job made of the posts against what was written.
 
-    check.py JOURNAL.jsonl NETWORK TRUTH.json
+    check.py WHATSDOWN FOLDER SPACING SECONDS STARTS
 
-Prints one line for each check, `ok` or `FAILED` first.
+FOLDER holds the database `whatsdown.db`, the `timelines`, what was written (`bluesky.json`, `mastodon.json`), and the log
+of the Mastodon server, `mock.log`. SECONDS is how long the job ran, in STARTS starts. Prints one line for each check, `ok` or `FAILED` first.
 """
 
+import collections
 import json
+import pathlib
+import re
+import sqlite3
+import subprocess
 import sys
 
-JOURNAL, NETWORK, TRUTH = sys.argv[1:]
+BINARY, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
+SPACING, SECONDS, STARTS = map(float, sys.argv[3:])
+DATABASE, TIMELINES = FOLDER / "whatsdown.db", FOLDER / "timelines"
+FORMS = ["html", "json", "md", "txt"]
+NETWORKS = ["bluesky", "mastodon"]
 
 
 def say(good, what):
-    print("ok    " if good else "FAILED", f"{NETWORK}: {what}")
+    print("ok    " if good else "FAILED", what)
+
+
+def whatsdown(*words, stdin=None):
+    command = [BINARY, "--db", DATABASE, *words]
+    return subprocess.run(command, input=stdin, capture_output=True, text=True, check=True).stdout
+
+
+def objects(*words, **options):
+    return [json.loads(line) for line in whatsdown(*words, **options).splitlines()]
+
+
+def query(words):
+    with sqlite3.connect(f"file:{DATABASE}?mode=ro", uri=True) as connection:
+        return connection.execute(words).fetchall()
+
+
+def check_counts(posts, readings):
+    """Every post counts once under what it is read as."""
+    written = collections.Counter()
+    for post, answer in zip(posts, readings):
+        written.update((post["source"], it["service"], it["kind"]) for it in answer["readings"])
+    counted = collections.Counter()
+    for row in objects("export", "counts"):
+        if row["region"] == "world":
+            counted[row["source"], row["service"], row["kind"]] += row["posts"]
+    for network in NETWORKS:
+        reports = sum(number for key, number in written.items() if key[0] == network and key[2] == "report")
+        say(reports >= 30, f"{network}: {reports} reports were written")
+    for key in sorted(written | counted):
+        say(written[key] == counted[key], f"{' '.join(key)}: {counted[key]} counted of {written[key]} written")
+
+
+def check_texts(posts, readings):
+    """The very posts that may be quoted are kept: those whose authors took them back, or keep out of searches, are not."""
+    telling = [post for post, answer in zip(posts, readings) if any(it["kind"] != "echo" for it in answer["readings"])]
+    quotable = {post["text"] for post in telling if not (post["deleted"] or post["hidden"])}
+    quoted = {text for (text,) in query("SELECT text FROM quote")}
+    say(quoted == quotable, f"{len(quotable - quoted)} texts of {len(quotable)} are missing, {len(quoted - quotable)} too many")
+    files = [path.read_bytes() for path in [*FOLDER.glob("whatsdown.db*"), *TIMELINES.iterdir()]]
+    for why in ["deleted", "hidden"]:
+        # The number at its beginning makes each text one of a kind.
+        unwanted = [post["text"].split(":")[0] + ":" for post in telling if post[why]]
+        left = [text for text in unwanted if any(text.encode() in file for file in files)]
+        say(unwanted and not left, f"{len(left)} of {len(unwanted)} {why} posts have words in a file")
+
+
+def check_sources(posts):
+    """Nothing was missed, and each source says how it fares."""
+    for source in json.loads(whatsdown("sources", "--json")):
+        network = source["source"].split(":")[0]
+        told = {key: source[key] for key in ["state", "posts", "errors"]}
+        whole = source["last_success"] and not source["gaps"]
+        say(whole and source["state"] == "stopped", f"{network}: {told}, {len(source['gaps'])} gaps")
+        last = max(post["created_at"] for post in posts if post["source"] == network)
+        # Times differ in how many digits follow the seconds.
+        until = source["heard_until"] or ""
+        say(until[:19] >= last[:19], f"{network}: heard until {until}, written until {last}")
+    spans = query("SELECT network, count(*) FROM listening WHERE heard GROUP BY network")
+    say(spans == [("bluesky", 1), ("mastodon", 1)], f"spans that were heard: {dict(spans)}")
+
+
+def check_requests():
+    log = (FOLDER / "mock.log").read_text(encoding="utf-8")
+    asked = re.findall(r'"GET /api/(?:v1/timelines|v2/instance)\S* HTTP/1.1" (\d+)', log)
+    allowed = int(SECONDS / SPACING + STARTS)
+    within = f"{len(asked)} requests in {SECONDS:.0f} s and {STARTS:.0f} starts, {allowed} allowed"
+    say(0 < len(asked) <= allowed, f"mastodon: {within}")
+    made = json.loads((FOLDER / "faults.json").read_text(encoding="utf-8"))
+    say(asked.count("429") <= made.count(429), f"mastodon: {asked.count('429')} answers 429, {made.count(429)} of them made")
+
+
+def check_incidents():
+    incidents = json.loads(whatsdown("incidents", "--json"))
+    tiktok = [incident for incident in incidents if incident["service"] == "tiktok"]
+    figures = [(incident["id"], incident["reports"], incident["authors"]) for incident in tiktok]
+    say(len(tiktok) == 1, f"incidents of tiktok, with reports and authors: {figures}")
+    expected = sorted(f"{incident['id']}.{form}" for incident in incidents for form in FORMS)
+    found = sorted(path.name for path in TIMELINES.iterdir())
+    say(found == expected, f"{len(found)} timeline files of {len(expected)}")
+    for incident in incidents:
+        files = [TIMELINES / f"{incident['id']}.{form}" for form in FORMS]
+        html, told, markdown, plain = (path.read_text(encoding="utf-8") if path.exists() else "" for path in files)
+        whole = html.startswith("<!doctype html>") and html.rstrip().endswith("</html>")
+        whole &= markdown.startswith("# ") and markdown.endswith("\n") and plain.endswith("\n")
+        now = json.loads(whatsdown("timeline", incident["id"], "--json"))
+        say(whole and json.loads(told or "null") == now, f"the timelines of {incident['id']} are whole and up to date")
 
 
 def main():
-    with open(TRUTH, encoding="utf-8") as file:
-        truth = json.load(file)
-    written, deleted = set(truth["written"]), set(truth["deleted"])
-    with open(JOURNAL, encoding="utf-8") as file:
-        lines = [json.loads(line) for line in file]
-    lines = [line for line in lines if line["source"].split(":")[0] == NETWORK]
-    read = [post["id"] for line in lines for post in line["posts"]]
-    say(len(written) > 100, f"{len(written)} posts were written")
-    say(not written - set(read), f"{len(written - set(read))} of them were not heard")
-    say(not set(read) - written, f"{len(set(read) - written)} were heard that nobody wrote")
-    taken_back = {key["id"] for line in lines for key in line["deleted"]}
-    say(taken_back == deleted, f"{len(taken_back)} of {len(deleted)} deletions were heard")
-    spans = [line["heard"] for line in lines if line["heard"]]
-    holes = sum(before[1] != after[0] for before, after in zip(spans, spans[1:]))
-    say(spans and not holes, f"{holes} holes in {len(spans)} spans that were heard")
-    gaps = [gap for line in lines for gap in line["gaps"]]
-    say(not gaps, f"{len(gaps)} gaps")
+    truth = [FOLDER / f"{network}.json" for network in NETWORKS]
+    posts = [post for path in truth for post in json.loads(path.read_text(encoding="utf-8"))]
+    readings = objects("explain", stdin="".join(json.dumps(post) + "\n" for post in posts))
+    check_counts(posts, readings)
+    check_texts(posts, readings)
+    check_sources(posts)
+    check_requests()
+    check_incidents()
 
 
 main()

@@ -135,6 +135,22 @@ async fn every_kind_of_failure_is_survived() {
 }
 
 #[tokio::test]
+async fn what_is_read_is_stored_also_where_nothing_was_written() {
+    let server = Http::start(|_, _| ok("[]")).await;
+    let config = mastodon(server.address);
+    let tags = tags(&["a", "b", "c", "d", "e", "f"]);
+    let sources = build(&config, &tags, &BTreeMap::new(), clock::now()).unwrap();
+    let mut job = Job::of(sources, Client::new(&config.http).unwrap());
+    // Five hashtags of which none is known, before anything is asked of the sixth.
+    let batches = job.until(|batch| batch.cursor.is_some()).await;
+    let asked = server.asked();
+    assert!(asked.iter().take(5).all(|(_, path)| !path.contains("tag/f")), "{asked:?}");
+    let last = batches.last().unwrap();
+    assert!(last.cursor.as_ref().unwrap().0.contains("read_until") && last.heard.is_none());
+    assert!(batches.iter().all(|batch| batch.health.last_success.is_some()));
+}
+
+#[tokio::test]
 async fn a_server_that_asks_us_to_wait_is_left_alone() {
     let wait = async |header: &'static str| {
         let server = Http::start(move |number, _| match number {

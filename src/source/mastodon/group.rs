@@ -192,8 +192,8 @@ impl Group {
         if !self.main_known {
             self.main = (self.main + 1) % self.tags.len().max(1);
             if self.main != 0 && matches!(self.step, Step::Back(_)) {
-                // The posts of the others are not shown yet: the timeline is empty only if it is under each of them.
-                self.go_on(now, config);
+                // The posts of the others are not shown yet: the timeline is empty only if it is under each of them. They
+                // are asked for next, ahead of other groups, since only what is finished is stored.
                 return None;
             }
         }

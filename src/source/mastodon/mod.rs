@@ -265,6 +265,9 @@ impl Source for Mastodon {
     fn cursor(&self) -> Option<Cursor> {
         let groups = self.groups.iter().filter_map(|group| Some((group.tags().to_vec(), group.place()?.clone())));
         let stored = Stored { heard_until: self.heard_until, groups: groups.collect() };
+        if stored.groups.is_empty() {
+            return None;
+        }
         serde_json::to_string(&stored).ok().map(Cursor)
     }
 }

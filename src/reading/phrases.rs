@@ -150,6 +150,10 @@ impl PhrasesBuilder {
 }
 
 impl Phrases {
+    pub fn automaton_bytes(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+
     /// Every phrase in a masked text, by where it begins. `language` is the place of the lexicon that the post's
     /// own language tag names.
     pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {

@@ -40,7 +40,7 @@ impl Reader {
         let mut add = |word: &Word, sense, lexicon| {
             // Lexicons are checked when they are parsed; of the catalogue an empty word says nothing.
             if let Ok(pattern) = Pattern::parse(&word.text) {
-                builder.add(&pattern, sense, lexicon);
+                builder.add(pattern, sense, lexicon);
             }
         };
         let mut languages = HashMap::new();

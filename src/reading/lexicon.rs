@@ -1,7 +1,7 @@
 //! The words of one language: how people say that something fails, works again, or is only remembered.
 
 use super::fold::Folded;
-use super::phrases::{Pattern, PhrasesBuilder, SYNTAX, written};
+use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder, SYNTAX, written};
 use super::problem::{DataFile, Problem, Word};
 use super::{Stage, Surface, Symptom};
 use serde::{Deserialize, Serialize};
@@ -193,23 +193,17 @@ impl Lexicon {
             let competing = self.entries().filter(|(_, sense)| sense.contest().is_some());
             competing.filter_map(|(word, sense)| Some((word, sense, Pattern::parse(&word.text).ok()?)))
         };
-        patterns().for_each(|(_, sense, pattern)| builder.add(&pattern, sense, Some(0)));
+        patterns().for_each(|(_, sense, pattern)| builder.add(pattern, sense, Some(0)));
         let Ok(phrases) = builder.build() else { return Vec::new() };
         let mut problems = Vec::new();
         for (word, sense, pattern) in patterns() {
-            let [part] = pattern.parts.as_slice() else { continue };
-            let mut hits = phrases.find(&part.text, None);
-            hits.retain(|hit| hit.sense.contest() == sense.contest());
-            let shorter = hits.iter().find(|hit| {
-                hit.sense == sense && hit.names_service == pattern.names_service && hit.range.len() < part.text.len()
-            });
-            if let Some(shorter) = shorter
-                && hits.iter().all(|hit| hit.sense == sense)
-            {
-                let said = part.text.get(shorter.range.clone()).unwrap_or_default();
+            let [spellings] = pattern.parts.as_slice() else { continue };
+            let shorter: Option<Vec<String>> =
+                spellings.iter().map(|spelling| shorter(&phrases, &spelling.text, sense, pattern.names_service)).collect();
+            if let Some(said) = shorter.and_then(|said| said.into_iter().next()) {
                 problems.push(word.problem(
                     format!("`{}` changes nothing", word.text),
-                    &format!("`{}` says the same already: take the longer one out", written(said)),
+                    &format!("`{said}` says the same already: take the longer one out"),
                 ));
             }
         }
@@ -231,6 +225,15 @@ impl Lexicon {
             .chain(by_word((Sense::Contrast, &self.contrast)))
             .chain(by_word((Sense::Common, &self.common)))
     }
+}
+
+/// A phrase within a text that says the same as the whole, if nothing in the text says anything else.
+fn shorter(phrases: &Phrases, text: &str, sense: Sense, names_service: bool) -> Option<String> {
+    let mut hits = phrases.find(text, None);
+    hits.retain(|hit| hit.sense.contest() == sense.contest());
+    let alike = |hit: &Hit| hit.names_service == names_service && hit.range.len() < text.len();
+    let shorter = hits.iter().find(|hit| hit.sense == sense && alike(hit))?;
+    hits.iter().all(|hit| hit.sense == sense).then(|| written(text.get(shorter.range.clone()).unwrap_or_default()))
 }
 
 fn by_word((sense, words): (Sense, &Vec<Word>)) -> impl Iterator<Item = (&Word, Sense)> {

@@ -7,6 +7,7 @@ use super::phrases::{OPAQUE_SIGN, SERVICE_SIGN};
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Match};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
+use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// A name shorter than this, in characters, takes no ending.
 const SHORTEST_WITH_ENDING: usize = 4;
@@ -28,6 +29,16 @@ enum Form {
     Account,
 }
 
+/// One service's use of a text of the automaton.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Use {
+    /// The service's place in the catalogue.
+    service: usize,
+    form: Form,
+    /// Whether the catalogue writes it with accents.
+    accented: bool,
+}
+
 /// A service named in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
@@ -46,8 +57,8 @@ pub struct Mention {
 /// All names of all services, ready to be looked for.
 pub struct Names {
     automaton: AhoCorasick,
-    /// For each text of the automaton, whose it is, as what, and how long in characters.
-    uses: Vec<Vec<(usize, Form)>>,
+    /// For each text of the automaton, whose it is and as what.
+    uses: Vec<Vec<Use>>,
     endings: HashSet<String>,
     beginnings: HashSet<String>,
     /// What stands before and after the name in a down-hashtag.
@@ -57,30 +68,30 @@ pub struct Names {
 
 impl Names {
     pub fn new(catalogue: &Catalogue, lexicons: &[Lexicon]) -> Result<Names, BuildError> {
-        let mut texts: BTreeMap<String, Vec<(usize, Form)>> = BTreeMap::new();
+        let mut texts: BTreeMap<String, Vec<Use>> = BTreeMap::new();
         let mut accounts = HashMap::new();
-        for (place, service) in catalogue.services().iter().enumerate() {
-            let mut add = |text: String, form| {
-                let uses = texts.entry(text).or_default();
-                if !uses.contains(&(place, form)) {
-                    uses.push((place, form));
+        for (service, entry) in catalogue.services().iter().enumerate() {
+            let mut add = |written: &str, form| {
+                let uses = texts.entry(Folded::text_of(written)).or_default();
+                let own = Use { service, form, accented: is_accented(written) };
+                if !uses.contains(&own) {
+                    uses.push(own);
                 }
             };
             let forms =
-                [(&service.names, Form::Name), (&service.words, Form::Word), (&service.capitals, Form::Capital)];
+                [(&entry.names, Form::Name), (&entry.words, Form::Word), (&entry.capitals, Form::Capital)];
             for (words, form) in forms {
                 for word in words {
-                    add(Folded::text_of(&word.text), form);
+                    add(&word.text, form);
                 }
             }
-            for tag in service.tags() {
-                add(tag, Form::Tag);
+            for tag in entry.tags() {
+                add(&tag, Form::Tag);
             }
-            for (network, words) in &service.accounts {
+            for (network, words) in &entry.accounts {
                 for word in words {
-                    let account = Folded::text_of(&word.text);
-                    add(account.clone(), Form::Account);
-                    accounts.insert((network.clone(), account), place);
+                    add(&word.text, Form::Account);
+                    accounts.insert((network.clone(), Folded::text_of(&word.text)), service);
                 }
             }
         }
@@ -101,6 +112,10 @@ impl Names {
                 .collect(),
             accounts,
         })
+    }
+
+    pub fn automaton_bytes(&self) -> usize {
+        self.automaton.memory_usage()
     }
 
     /// The service that an account speaks for, by its network and name.
@@ -126,17 +141,19 @@ impl Names {
             let after = specials.partition_point(|special| special.range.start <= found.start());
             let special = after.checked_sub(1).and_then(|place| specials.get(place));
             let special = special.filter(|special| found.start() < special.range.end);
-            for &(service, form) in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
+            let (start, end) = folded.origin(found.range());
+            let written = original.get(start as usize..end as usize).unwrap_or_default();
+            for &Use { service, form, accented } in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
+                // 'über' is not Uber.
+                if !accented && is_accented(written) {
+                    continue;
+                }
                 let mention = match special {
                     Some(special) => self.in_special(text, special, &found, form),
                     None => self.in_words(text, &found, form),
                 };
-                let is_capital = || {
-                    let (start, _) = folded.origin(found.range());
-                    original.get(start as usize..).and_then(|rest| rest.chars().next()).is_some_and(char::is_uppercase)
-                };
                 if let Some(mention) = mention
-                    && (mention.sure || !mention.capital || is_capital())
+                    && (mention.sure || !mention.capital || written.starts_with(char::is_uppercase))
                 {
                     mentions.push(Mention { service, ..mention });
                 }
@@ -203,6 +220,19 @@ impl Names {
             && (before.is_empty() || self.beginnings.contains(before))
             && (after.is_empty() || self.endings.contains(after))
     }
+}
+
+/// Whether a Latin letter has an accent. The dot of a Turkish capital is none: İnstagram.
+fn is_accented(text: &str) -> bool {
+    let accented = |ch: char| {
+        let (mut letter, mut mark) = (false, false);
+        decompose_canonical(ch, |part| {
+            letter |= part.is_ascii_alphabetic();
+            mark |= is_combining_mark(part);
+        });
+        letter && mark && ch != 'İ'
+    };
+    !text.is_ascii() && text.chars().any(accented)
 }
 
 fn is_whole(text: &str, found: &Match) -> bool {

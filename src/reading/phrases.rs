@@ -14,18 +14,21 @@ pub const OPAQUE_SIGN: char = '\u{E001}';
 const GAP: usize = 25;
 
 /// How phrases are written, for hints.
-pub const SYNTAX: &str = "words with single spaces; `{s}` is a service's name, ` .. ` a gap of a few words, a last `*` any ending, \
-     a first `~` counts only in texts of this language";
+pub const SYNTAX: &str = "words with single spaces; `{s}` is a service's name, ` .. ` a gap of a few words, `(a|b)` either of them, \
+     a last `*` any ending, a first `~` counts only in texts of this language";
 
 /// A piece of a masked text as a data file would write it.
 pub fn written(text: &str) -> String {
     text.replace(SERVICE_SIGN, "{s}")
 }
 
+/// The most spellings that the alternatives of one part may make.
+const MOST_SPELLINGS: usize = 1000;
+
 /// A phrase as it is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
-    /// Folded; found in this order, with a gap between.
+    /// Found in this order, with a gap between.
     pub parts: Vec<Part>,
     /// Whether the text must be in the phrase's language.
     pub only_in_language: bool,
@@ -33,9 +36,13 @@ pub struct Pattern {
     pub names_service: bool,
 }
 
-/// A run of text without a gap. An open side may lie within a word.
+/// A run of text without a gap, in each of its spellings.
+pub type Part = Vec<Spelling>;
+
+/// One way to write a part. An open side may lie within a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct Spelling {
+    /// Folded.
     pub text: String,
     open_start: bool,
     open_end: bool,
@@ -47,7 +54,7 @@ impl Pattern {
     pub fn parse(phrase: &str) -> Result<Pattern, &'static str> {
         let (only_in_language, phrase) = phrase.strip_prefix('~').map_or((false, phrase), |rest| (true, rest));
         let names_service = phrase.contains("{s}");
-        let parts: Vec<Part> = phrase.split("..").map(Part::parse).collect::<Result<_, _>>()?;
+        let parts: Vec<Part> = phrase.split("..").map(part).collect::<Result<_, _>>()?;
         if parts.len() > usize::from(u8::MAX) {
             return Err("it has too many gaps");
         }
@@ -55,20 +62,51 @@ impl Pattern {
     }
 }
 
-impl Part {
-    fn parse(text: &str) -> Result<Part, &'static str> {
+fn part(text: &str) -> Result<Part, &'static str> {
+    let mut spellings = Vec::new();
+    for text in alternatives(text.trim())? {
+        let spelling = Spelling::parse(&text)?;
+        // 'cant' is as common as 'can't'.
+        if spelling.text.contains('\'') {
+            spellings.push(Spelling { text: spelling.text.replace('\'', ""), ..spelling.clone() });
+        }
+        spellings.push(spelling);
+    }
+    Ok(spellings)
+}
+
+/// A text with each choice of `(a|b)` made.
+fn alternatives(text: &str) -> Result<Vec<String>, &'static str> {
+    let mut made = vec![String::new()];
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('(') {
+        let (choices, after) = after.split_once(')').ok_or("`(` without `)`")?;
+        made = made.iter().flat_map(|start| choices.split('|').map(move |choice| format!("{start}{before}{choice}"))).collect();
+        if made.len() > MOST_SPELLINGS {
+            return Err("it has too many alternatives");
+        }
+        rest = after;
+    }
+    Ok(made.into_iter().map(|start| start + rest).collect())
+}
+
+impl Spelling {
+    fn parse(text: &str) -> Result<Spelling, &'static str> {
         let text = text.trim();
         let (open_start, text) = text.strip_prefix('*').map_or((false, text), |rest| (true, rest));
         let (open_end, text) = text.strip_suffix('*').map_or((false, text), |rest| (true, rest));
         if text.contains('*') {
             return Err("`*` may only stand at the beginning or the end of a part");
         }
+        if text.contains(['|', '(', ')']) {
+            return Err("`|` may only stand within `(` and `)`");
+        }
         let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
         let text = text.trim().to_owned();
         if text.is_empty() {
             return Err("there is nothing to look for");
         }
-        Ok(Part { text, open_start, open_end })
+        Ok(Spelling { text, open_start, open_end })
     }
 
     fn fits(&self, text: &str, range: &Range<usize>) -> bool {
@@ -95,17 +133,22 @@ struct Phrase {
     sense: Sense,
     /// The place of the lexicon that it is from.
     lexicon: Option<usize>,
-    only_in_language: bool,
-    names_service: bool,
-    parts: Vec<Part>,
+    pattern: Pattern,
+}
+
+/// One phrase's use of a text of the automaton: as which spelling of which part.
+struct Use {
+    phrase: usize,
+    part: usize,
+    spelling: usize,
 }
 
 /// All phrases, ready to be looked for.
 #[expect(clippy::struct_field_names, reason = "they are the phrases themselves")]
 pub struct Phrases {
     automaton: AhoCorasick,
-    /// For each text of the automaton, the phrases that have it and as which part.
-    uses: Vec<Vec<(usize, usize)>>,
+    /// For each text of the automaton, the phrases that have it.
+    uses: Vec<Vec<Use>>,
     phrases: Vec<Phrase>,
 }
 
@@ -114,33 +157,26 @@ pub struct Phrases {
 pub struct PhrasesBuilder {
     texts: Vec<String>,
     places: HashMap<String, usize>,
-    uses: Vec<Vec<(usize, usize)>>,
+    uses: Vec<Vec<Use>>,
     phrases: Vec<Phrase>,
 }
 
 impl PhrasesBuilder {
-    pub fn add(&mut self, pattern: &Pattern, sense: Sense, lexicon: Option<usize>) {
-        let plain = |part: &Part| Part { text: part.text.replace('\'', ""), ..part.clone() };
-        self.add_spelling(pattern.parts.clone(), pattern, sense, lexicon);
-        // 'cant' is as common as 'can't'.
-        if pattern.parts.iter().any(|part| part.text.contains('\'')) {
-            self.add_spelling(pattern.parts.iter().map(plain).collect(), pattern, sense, lexicon);
-        }
-    }
-
-    fn add_spelling(&mut self, parts: Vec<Part>, pattern: &Pattern, sense: Sense, lexicon: Option<usize>) {
-        for (place, part) in parts.iter().enumerate() {
-            let text = *self.places.entry(part.text.clone()).or_insert_with(|| {
-                self.texts.push(part.text.clone());
-                self.uses.push(Vec::new());
-                self.texts.len() - 1
-            });
-            if let Some(uses) = self.uses.get_mut(text) {
-                uses.push((self.phrases.len(), place));
+    pub fn add(&mut self, pattern: Pattern, sense: Sense, lexicon: Option<usize>) {
+        let phrase = self.phrases.len();
+        for (part, spellings) in pattern.parts.iter().enumerate() {
+            for (spelling, written) in spellings.iter().enumerate() {
+                let text = *self.places.entry(written.text.clone()).or_insert_with(|| {
+                    self.texts.push(written.text.clone());
+                    self.uses.push(Vec::new());
+                    self.texts.len() - 1
+                });
+                if let Some(uses) = self.uses.get_mut(text) {
+                    uses.push(Use { phrase, part, spelling });
+                }
             }
         }
-        let Pattern { only_in_language, names_service, .. } = *pattern;
-        self.phrases.push(Phrase { sense, lexicon, only_in_language, names_service, parts });
+        self.phrases.push(Phrase { sense, lexicon, pattern });
     }
 
     pub fn build(self) -> Result<Phrases, BuildError> {
@@ -150,27 +186,32 @@ impl PhrasesBuilder {
 }
 
 impl Phrases {
+    pub fn automaton_bytes(&self) -> usize {
+        self.automaton.memory_usage()
+    }
+
     /// Every phrase in a masked text, by where it begins. `language` is the place of the lexicon that the post's
     /// own language tag names.
     pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {
         let mut whole: Vec<(usize, Range<usize>)> = Vec::new();
         let mut pieces: HashMap<usize, Vec<(usize, Range<usize>)>> = HashMap::new();
         for found in self.automaton.find_overlapping_iter(text) {
-            for &(phrase, place) in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
-                let Some(parts) = self.phrases.get(phrase).map(|phrase| &phrase.parts) else { continue };
-                if !parts.get(place).is_some_and(|part| part.fits(text, &found.range())) {
+            for &Use { phrase, part, spelling } in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
+                let Some(parts) = self.phrases.get(phrase).map(|phrase| &phrase.pattern.parts) else { continue };
+                let spelling = parts.get(part).and_then(|spellings| spellings.get(spelling));
+                if !spelling.is_some_and(|spelling| spelling.fits(text, &found.range())) {
                     continue;
                 }
                 if parts.len() == 1 {
                     whole.push((phrase, found.range()));
                 } else {
-                    pieces.entry(phrase).or_default().push((place, found.range()));
+                    pieces.entry(phrase).or_default().push((part, found.range()));
                 }
             }
         }
         for (phrase, mut pieces) in pieces {
             pieces.sort_by_key(|(place, range)| (range.start, *place));
-            let parts = self.phrases.get(phrase).map_or(0, |phrase| phrase.parts.len());
+            let parts = self.phrases.get(phrase).map_or(0, |phrase| phrase.pattern.parts.len());
             let ranges = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts));
             whole.extend(ranges.map(|range| (phrase, range)));
         }
@@ -185,8 +226,8 @@ impl Phrases {
         let mut hits: Vec<Hit> = whole
             .into_iter()
             .filter_map(|(phrase, range)| self.phrases.get(phrase).map(|phrase| (phrase, range)))
-            .filter(|(phrase, _)| !phrase.only_in_language || believed(phrase.lexicon))
-            .map(|(phrase, range)| Hit { range, sense: phrase.sense, names_service: phrase.names_service })
+            .filter(|(phrase, _)| !phrase.pattern.only_in_language || believed(phrase.lexicon))
+            .map(|(phrase, range)| Hit { range, sense: phrase.sense, names_service: phrase.pattern.names_service })
             .collect();
         hits.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end), hit.sense, hit.names_service));
         hits.dedup();
@@ -222,7 +263,7 @@ mod tests {
     fn found(phrases: &[&str], text: &str) -> Vec<String> {
         let mut builder = PhrasesBuilder::default();
         for phrase in phrases {
-            builder.add(&Pattern::parse(phrase).unwrap(), Sense::Says(Group::Report), Some(0));
+            builder.add(Pattern::parse(phrase).unwrap(), Sense::Says(Group::Report), Some(0));
         }
         let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
         let hits = builder.build().unwrap().find(&text, None);
@@ -236,13 +277,14 @@ mod tests {
         assert_eq!(found(&["can't .. log in"], "i cant even seem to log in"), ["cant even seem to log in"]);
         assert!(found(&["can't .. log in"], "i can't. you log in").is_empty());
         assert!(found(&["can't .. log in"], "i can't say that on most days of the week i log in").is_empty());
+        assert_eq!(found(&["(won't|can't) .. (load|open up)"], "it wont ever open up"), ["wont ever open up"]);
         assert_eq!(found(&["çök*"], "instagram çöktü"), ["coktu"].map(|_| "cok"));
         assert_eq!(found(&["落ちて"], "ツイッター落ちてる"), ["落ちて"]);
     }
 
     #[test]
     fn what_cannot_be_looked_for_is_refused() {
-        for phrase in ["", "  ", "~", "a .. ", "a*b c", "*"] {
+        for phrase in ["", "  ", "~", "a .. ", "a*b c", "*", "a (b", "a|b", "(a|)", "a) b"] {
             assert!(Pattern::parse(phrase).is_err(), "{phrase}");
         }
     }
@@ -250,8 +292,8 @@ mod tests {
     #[test]
     fn a_marked_phrase_needs_its_language() {
         let mut builder = PhrasesBuilder::default();
-        builder.add(&Pattern::parse("~off").unwrap(), Sense::Says(Group::Report), Some(3));
-        builder.add(&Pattern::parse("não").unwrap(), Sense::Common, Some(3));
+        builder.add(Pattern::parse("~off").unwrap(), Sense::Says(Group::Report), Some(3));
+        builder.add(Pattern::parse("não").unwrap(), Sense::Common, Some(3));
         let phrases = builder.build().unwrap();
         assert!(phrases.find("off", Some(1)).is_empty());
         assert_eq!(phrases.find("off", Some(3)).len(), 1);

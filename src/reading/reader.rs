@@ -40,7 +40,7 @@ impl Reader {
         let mut add = |word: &Word, sense, lexicon| {
             // Lexicons are checked when they are parsed; of the catalogue an empty word says nothing.
             if let Ok(pattern) = Pattern::parse(&word.text) {
-                builder.add(&pattern, sense, lexicon);
+                builder.add(pattern, sense, lexicon);
             }
         };
         let mut languages = HashMap::new();
@@ -67,6 +67,11 @@ impl Reader {
 
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
+    }
+
+    /// The memory that the automata take, in bytes.
+    pub fn automata_bytes(&self) -> usize {
+        self.names.automaton_bytes() + self.phrases.automaton_bytes()
     }
 
     /// What the post says. Symptoms and surfaces are empty where none is stated.
@@ -217,6 +222,13 @@ mod tests {
         assert_eq!(said("is X down"), report("x"));
         assert_eq!(said("solve for x, it is not working"), []);
         assert_eq!(said("The signal here is bad and nothing is working"), []);
+    }
+
+    #[test]
+    fn a_letter_with_an_accent_is_another_letter() {
+        assert_eq!(said("Über die App läuft gar nichts"), []);
+        assert_eq!(said("Uber app is down"), report("uber"));
+        assert_eq!(said("İnstagram çöktü"), report("instagram"));
     }
 
     #[test]

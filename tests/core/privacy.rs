@@ -91,7 +91,7 @@ fn authors_are_not_stored() {
 
 #[test]
 fn words_go_after_their_time_and_keys_after_a_week() {
-    let mut stream = marked(5);
+    let stream = marked(5);
     let early = stream.lines();
     let lab = Lab::of(&early);
     let quoted: Vec<Post> = evidence(&lab, &stream).into_iter().cloned().collect();

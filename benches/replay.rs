@@ -1,6 +1,8 @@
 //! Posts a second through the whole of `replay`, and as a ratio to parsing the same lines alone:
 //! `cargo bench --bench replay`.
 
+#![allow(clippy::print_stdout, reason = "a table is what this program is for")]
+
 use std::error::Error;
 use std::io::{BufRead, BufReader, Cursor};
 use std::path::Path;

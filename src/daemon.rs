@@ -55,14 +55,14 @@ pub async fn run(
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            batch = batches.recv() => match batch {
-                Some(batch) => job.take(batch)?,
-                None => {
+            batch = batches.recv() => {
+                let Some(batch) = batch else {
                     warn!("no source is left; `whatsdown sources` tells why");
                     shutdown.await;
                     break;
-                }
-            },
+                };
+                job.take(batch)?;
+            }
             _ = tick.tick() => job.close_minutes(clock::now())?,
         }
     }

@@ -75,7 +75,7 @@ impl Merged {
 
     /// # Errors
     /// When a file cannot be read on: damaged compression, a failing disk.
-    pub fn next(&mut self) -> io::Result<Option<Next>> {
+    pub fn next_said(&mut self) -> io::Result<Option<Next>> {
         if !self.started {
             self.started = true;
             for index in 0..self.recordings.len() {

@@ -96,7 +96,7 @@ impl Pipeline {
         let writer = Writer::open(database, stamp)?;
         let persons = Persons::beside(database)?;
         let resume = writer.resume()?;
-        let track = rebuild(&resume, stamp, &settings)?;
+        let track = rebuild(&resume, stamp, settings)?;
         let pipeline = Pipeline {
             reader,
             persons,
@@ -289,7 +289,7 @@ fn is_quotable(post: &Post) -> bool {
 }
 
 /// The state as it was when the last batch was committed: the stored state, and the mentions since in their order.
-fn rebuild(resume: &Resume, stamp: Stamp, settings: &Settings) -> Result<Track, StoreError> {
+fn rebuild(resume: &Resume, stamp: Stamp, settings: Settings) -> Result<Track, StoreError> {
     let mut track: Track = match &resume.snapshot {
         Some(body) => postcard::from_bytes(body).map_err(|error| StoreError::Corrupt(format!("the state: {error}")))?,
         None => Track::default(),
@@ -303,12 +303,12 @@ fn rebuild(resume: &Resume, stamp: Stamp, settings: &Settings) -> Result<Track, 
     }
     for (clock, mention) in &resume.mentions {
         if let Some(clock) = clock {
-            track.close_through(*clock, None, settings);
+            track.close_through(*clock, None, &settings);
         }
         track.add(mention);
     }
     if let Some(minute) = resume.closed_through {
-        track.close_through(minute, None, settings);
+        track.close_through(minute, None, &settings);
     }
     track.restore_said(&resume.said);
     Ok(track)

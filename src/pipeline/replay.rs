@@ -72,7 +72,7 @@ pub fn replay(
     let mut replay =
         Replay { before: pipeline.now(), pipeline, batch, heard: BTreeMap::new(), summary: Summary::default() };
     let ended = loop {
-        match input.next() {
+        match input.next_said() {
             Ok(Some(Next::Event(event))) => replay.take(event)?,
             Ok(Some(Next::Reject(line))) => {
                 replay.summary.bad_lines += 1;
@@ -81,7 +81,7 @@ pub fn replay(
             Ok(None) => break Ok(()),
             Err(error) => break Err(ReplayError::Input(error)),
         }
-        if replay.summary.posts % TELL_EVERY == 0 {
+        if replay.summary.posts.is_multiple_of(TELL_EVERY) {
             progress(input.bytes_read());
         }
     };

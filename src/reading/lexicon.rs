@@ -198,8 +198,10 @@ impl Lexicon {
         let mut problems = Vec::new();
         for (word, sense, pattern) in patterns() {
             let [spellings] = pattern.parts.as_slice() else { continue };
-            let shorter: Option<Vec<String>> =
-                spellings.iter().map(|spelling| shorter(&phrases, &spelling.text, sense, pattern.names_service)).collect();
+            let shorter: Option<Vec<String>> = spellings
+                .iter()
+                .map(|spelling| shorter(&phrases, &spelling.text, sense, pattern.names_service))
+                .collect();
             if let Some(said) = shorter.and_then(|said| said.into_iter().next()) {
                 problems.push(word.problem(
                     format!("`{}` changes nothing", word.text),

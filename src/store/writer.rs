@@ -6,7 +6,7 @@ use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_versi
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
 use crate::incident::Incident;
 use crate::minute::Minute;
-use crate::reading::ServiceId;
+use crate::reading::{ServiceId, Stage};
 use crate::region::Region;
 use chrono::{DateTime, Utc};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, params};
@@ -252,7 +252,7 @@ fn append_mentions(transaction: &Transaction, mentions: &[(Option<Minute>, Menti
             mention.tally.as_str(),
             sql::join(&mention.symptoms),
             sql::join(&mention.surfaces),
-            mention.stage.map(|stage| stage.as_str()),
+            mention.stage.map(Stage::as_str),
             mention.author as i64,
             mention.print as i64,
             mention.quotable,

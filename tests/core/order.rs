@@ -18,7 +18,9 @@ fn shuffled(stream: &Stream, rng: &mut Rng) -> Vec<String> {
 
 fn split(lines: Vec<String>, files: usize, rng: &mut Rng) -> Vec<Vec<String>> {
     let mut split = vec![Vec::new(); files];
-    lines.into_iter().for_each(|line| split[rng.usize(0..files)].push(line));
+    for line in lines {
+        split[rng.usize(0..files)].push(line);
+    }
     split
 }
 
@@ -84,7 +86,7 @@ fn cutting_the_input_leaves_what_was_detected_before() {
     for cut in cuts.into_iter().map(at) {
         let mut before = Stream::new(0);
         before.posts = stream.posts.iter().filter(|post| post.arrived_at() < cut).cloned().collect();
-        let last = before.posts.iter().map(|post| post.arrived_at()).max().unwrap();
+        let last = before.posts.iter().map(whatsdown::post::Post::arrived_at).max().unwrap();
         // The last minute is not closed, and so not scored.
         let expected: Vec<_> = whole.iter().filter(|(_, said)| *said <= Minute::of(last).start()).cloned().collect();
         assert_eq!(detections(&Lab::of(&before.lines())), expected, "cut at {cut}");

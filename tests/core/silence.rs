@@ -36,7 +36,7 @@ fn a_gap_is_unknown_and_makes_no_spike() {
     for (minute, state) in
         [(290.0, Health::Up), (320.0, Health::Unknown), (419.0, Health::Unknown), (430.0, Health::Up)]
     {
-        let status = reader.status(&[tiktok.clone()], Some(at(minute))).unwrap();
+        let status = reader.status(std::slice::from_ref(&tiktok), Some(at(minute))).unwrap();
         assert_eq!(status.services[0].state, state, "minute {minute}");
     }
     assert_eq!(reader.spikes(&Filter::default()).unwrap(), []);

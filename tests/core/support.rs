@@ -177,8 +177,8 @@ pub fn difference(one: &Value, other: &Value) -> Option<String> {
             a.iter().find_map(|(key, value)| Some(format!("{key}.{}", difference(value, &b[key])?)))
         }
         (Value::Array(a), Value::Array(b)) => {
-            let pairs = a.iter().zip(b).enumerate();
-            let first = pairs.filter_map(|(at, (a, b))| Some(format!("{at}.{}", difference(a, b)?))).next();
+            let mut pairs = a.iter().zip(b).enumerate();
+            let first = pairs.find_map(|(at, (a, b))| Some(format!("{at}.{}", difference(a, b)?)));
             first.or_else(|| (a.len() != b.len()).then(|| format!("{} and {} entries", a.len(), b.len())))
         }
         _ => (one != other).then(|| format!("{one} and {other}")),

@@ -1,4 +1,4 @@
-//! The shapes in which the database answers, beside [`Incident`](crate::incident::Incident).
+//! The shapes in which the database answers, beside [`Incident`].
 
 use crate::incident::Incident;
 use crate::reading::{Kind, ServiceId, words};

@@ -58,7 +58,12 @@ fn mix() -> Vec<Post> {
         rng.shuffle(&mut words);
         words.join(" ")
     };
-    let post = |number| Post { source: "bluesky".into(), author: format!("did:plc:{number}"), text: text(number), ..Post::default() };
+    let post = |number| Post {
+        source: "bluesky".into(),
+        author: format!("did:plc:{number}"),
+        text: text(number),
+        ..Post::default()
+    };
     (0..POSTS).map(post).collect()
 }
 

@@ -198,8 +198,10 @@ impl Lexicon {
         let mut problems = Vec::new();
         for (word, sense, pattern) in patterns() {
             let [spellings] = pattern.parts.as_slice() else { continue };
-            let shorter: Option<Vec<String>> =
-                spellings.iter().map(|spelling| shorter(&phrases, &spelling.text, sense, pattern.names_service)).collect();
+            let shorter: Option<Vec<String>> = spellings
+                .iter()
+                .map(|spelling| shorter(&phrases, &spelling.text, sense, pattern.names_service))
+                .collect();
             if let Some(said) = shorter.and_then(|said| said.into_iter().next()) {
                 problems.push(word.problem(
                     format!("`{}` changes nothing", word.text),
@@ -339,6 +341,14 @@ mod tests {
                 (3, "`is down again` changes nothing"),
             ]
         );
+    }
+
+    #[test]
+    fn alternatives_are_needless_only_if_each_is() {
+        let text = "language = \"en\"\n[phrases]\nreport = [\"(is|was) dead\", \"is dead\", \"(is dead|is dead again) now\"]\n";
+        let problems = Lexicon::problems(&[Lexicon::parse("en.toml", text).unwrap()]);
+        let told: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(told, ["`(is dead|is dead again) now` changes nothing"]);
     }
 
     #[test]

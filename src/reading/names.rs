@@ -78,8 +78,7 @@ impl Names {
                     uses.push(own);
                 }
             };
-            let forms =
-                [(&entry.names, Form::Name), (&entry.words, Form::Word), (&entry.capitals, Form::Capital)];
+            let forms = [(&entry.names, Form::Name), (&entry.words, Form::Word), (&entry.capitals, Form::Capital)];
             for (words, form) in forms {
                 for word in words {
                     add(&word.text, form);

@@ -81,7 +81,10 @@ fn alternatives(text: &str) -> Result<Vec<String>, &'static str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('(') {
         let (choices, after) = after.split_once(')').ok_or("`(` without `)`")?;
-        made = made.iter().flat_map(|start| choices.split('|').map(move |choice| format!("{start}{before}{choice}"))).collect();
+        made = made
+            .iter()
+            .flat_map(|start| choices.split('|').map(move |choice| format!("{start}{before}{choice}")))
+            .collect();
         if made.len() > MOST_SPELLINGS {
             return Err("it has too many alternatives");
         }

@@ -175,7 +175,8 @@ impl NodeTrack {
 
     /// The expectation of a whole minute, if it has moved since it was last told.
     pub fn expectation_to_tell(&mut self, minute: Minute, parent: Option<&NodeTrack>) -> Option<(f64, f64)> {
-        let expected: Expected = self.whole_minute(minute, parent).networks.into_iter().map(|(_, expected)| expected).sum();
+        let expected: Expected =
+            self.whole_minute(minute, parent).networks.into_iter().map(|(_, expected)| expected).sum();
         let moved = self.told.is_none_or(|(mean, _)| (expected.mean - mean).abs() > 0.002 + 0.1 * mean);
         if !moved {
             return None;

@@ -344,6 +344,14 @@ mod tests {
     }
 
     #[test]
+    fn alternatives_are_needless_only_if_each_is() {
+        let text = "language = \"en\"\n[phrases]\nreport = [\"(is|was) dead\", \"is dead\", \"(is dead|is dead again) now\"]\n";
+        let problems = Lexicon::problems(&[Lexicon::parse("en.toml", text).unwrap()]);
+        let told: Vec<&str> = problems.iter().map(|p| p.message.as_str()).collect();
+        assert_eq!(told, ["`(is dead|is dead again) now` changes nothing"]);
+    }
+
+    #[test]
     fn mistakes_are_told_with_their_line() {
         for (text, line, part) in [
             ("language = \"en\"\n[phrases]\nrepotr = []\n", 3, "repotr"),

@@ -39,22 +39,11 @@ fn main() {
     }
 }
 
-/// A statistic that is compared with a threshold once a minute.
-trait Detector {
-    fn step(&mut self, observed: f64, expected: Expected) -> f64;
-}
-
-impl Detector for Node {
-    fn step(&mut self, observed: f64, expected: Expected) -> f64 {
-        Node::step(self, observed, expected).llr
-    }
-}
-
 /// FOCuS against the expected rate itself.
 #[derive(Default)]
 struct PlainFocus(Focus);
 
-impl Detector for PlainFocus {
+impl PlainFocus {
     fn step(&mut self, observed: f64, expected: Expected) -> f64 {
         self.0.step(observed, Expected { upper: expected.mean, dispersion: 1.0, ..expected }).llr
     }
@@ -102,8 +91,8 @@ impl Windows {
     }
 }
 
-impl Detector for Windows {
-    fn step(&mut self, observed: f64, _expected: Expected) -> f64 {
+impl Windows {
+    fn step(&mut self, observed: f64) -> f64 {
         self.history.push_back(observed);
         let (windows, gap) = match self.kind {
             Kind::EarsC2 => (7, 2),
@@ -143,25 +132,41 @@ const BUDGET: usize = 5;
 /// One node's detectors.
 struct Watched {
     ours: Node,
-    peers: [Box<dyn Detector>; 3],
+    ears_c2: Windows,
+    week_z: Windows,
+    plain: PlainFocus,
     informed: Informed,
 }
 
 impl Watched {
     fn new(adds: f64, size: f64) -> Watched {
-        let peers: [Box<dyn Detector>; 3] = [
-            Box::new(Windows::new(Kind::EarsC2)),
-            Box::new(Windows::new(Kind::WeekZ)),
-            Box::new(PlainFocus::default()),
-        ];
-        Watched { ours: Node::default(), peers, informed: Informed { adds, size, statistic: 0.0 } }
+        Watched {
+            ours: Node::default(),
+            ears_c2: Windows::new(Kind::EarsC2),
+            week_z: Windows::new(Kind::WeekZ),
+            plain: PlainFocus::default(),
+            informed: Informed { adds, size, statistic: 0.0 },
+        }
+    }
+
+    /// An incident is closed: the sequential tests begin anew, the others keep their history.
+    fn close_incident(&mut self) {
+        self.ours = Node::default();
+        self.plain = PlainFocus::default();
+        self.informed.statistic = 0.0;
     }
 
     fn step(&mut self, observed: f64, expected: Expected, rate: f64) -> [f64; NAMES.len()] {
         let ours = self.ours.step(observed, expected);
-        let [c2, week, plain] = self.peers.each_mut().map(|peer| peer.step(observed, expected));
         let over = ours.llr - Budget::default().threshold(expected.mean);
-        [ours.llr, c2, week, plain, self.informed.step(observed, rate), if is_alarm(&ours, 0.0) { over } else { -1.0 }]
+        [
+            ours.llr,
+            self.ears_c2.step(observed),
+            self.week_z.step(observed),
+            self.plain.step(observed, expected),
+            self.informed.step(observed, rate),
+            if is_alarm(&ours, 0.0) { over } else { -1.0 },
+        ]
     }
 }
 
@@ -243,7 +248,7 @@ impl Simulated {
         for (offset, (count, rate)) in self.counts.iter().zip(&self.everyday).enumerate() {
             let minute = at(offset);
             if ends.next_if_eq(&offset).is_some() {
-                watched = Watched::new(adds, self.life.size);
+                watched.close_incident();
             }
             let now = watched.step(*count, learner.baseline.expected(minute, None), *rate);
             if minute == learner.frozen_until {

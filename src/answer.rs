@@ -113,6 +113,8 @@ pub struct SourceAnswer {
     pub source: String,
     #[serde(flatten)]
     pub health: crate::source::Health,
+    /// How far what is fully read lies behind the clock.
+    pub lag_seconds: Option<i64>,
     pub cursor: Option<String>,
     /// Posts read from it, whatever they are about.
     pub posts: u64,

@@ -45,13 +45,18 @@ impl KeyHash {
     }
 }
 
+impl std::fmt::Display for KeyHash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:032x}", u128::from_be_bytes(self.0))
+    }
+}
+
 impl Serialize for KeyHash {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let number = u128::from_be_bytes(self.0);
         if serializer.is_human_readable() {
-            serializer.serialize_str(&format!("{number:032x}"))
+            serializer.collect_str(self)
         } else {
-            serializer.serialize_u128(number)
+            serializer.serialize_u128(u128::from_be_bytes(self.0))
         }
     }
 }
@@ -82,7 +87,7 @@ pub struct Mention {
     pub stage: Option<Stage>,
     /// The keyed hash of the author.
     pub author: u64,
-    /// The keyed hash of a long text, by which copies are known; the author's for a short one, since the same
+    /// The keyed hash of a long text or one with a link, by which copies are known; else the author's, since the same
     /// few words from many people are many reports.
     pub print: u64,
     /// Whether the post may be quoted.

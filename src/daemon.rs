@@ -29,8 +29,8 @@ const QUEUE: usize = 64;
 
 /// What the job tells of what it does.
 pub trait Told {
-    /// Incidents that are new or have changed.
-    fn incidents(&mut self, ids: &[String]);
+    /// Incidents that are new, have changed, or have lost evidence.
+    fn incidents(&mut self, ids: &BTreeSet<String>);
 }
 
 /// Runs until `shutdown` is ready, then ends in order: what was read is committed.

@@ -1,5 +1,7 @@
 //! The program from outside: words in, exit codes, what goes to stdout and what to stderr.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 use assert_cmd::Command;
 use predicates::prelude::*;
 use std::path::Path;
@@ -100,6 +102,7 @@ fn the_users_own_configuration_is_found() {
 fn completions_and_manual_pages_know_every_command() {
     let home = home();
     let commands = [
+        "run",
         "replay",
         "status",
         "spikes",
@@ -183,4 +186,115 @@ fn explain_answers_every_line_in_order() {
     assert_eq!(answers.len(), 3, "an empty line is no line");
     assert!(answers[0]["readings"].as_array().unwrap().is_empty() && answers[2]["readings"].is_array());
     assert!(answers[1]["error"].is_string());
+}
+
+/// Synthetic posts about one made-up outage: three quiet days, then a busy hour, then people who say it is back.
+fn recording() -> String {
+    let mut lines = String::new();
+    let mut post = |minute: i64, author: &str, text: &str| {
+        let at = chrono::DateTime::from_timestamp(1_709_424_000 + 60 * minute, 0).unwrap().to_rfc3339();
+        let id = lines.len();
+        let line = format!(
+            r#"{{"source":"mastodon","id":"{id}","created_at":"{at}","author":"{author}","text":"{text}","location":"London","url":"https://social.example/{id}"}}"#
+        );
+        lines.push_str(&line);
+        lines.push('\n');
+    };
+    for minute in (0..3 * 1440).step_by(7) {
+        post(minute, &format!("quiet{minute}"), "good morning");
+    }
+    for minute in 4320..4380 {
+        for person in 0..8 {
+            post(minute, &format!("user{minute}-{person}"), "tiktok is down, can't log in");
+        }
+    }
+    for minute in 4380..4600 {
+        post(minute, &format!("back{minute}"), if minute < 4390 { "tiktok is back" } else { "good evening" });
+    }
+    lines
+}
+
+#[test]
+fn a_replay_ends_with_its_incidents_and_every_command_answers_from_it() {
+    let home = home();
+    let posts = home.path().join("posts.jsonl");
+    let rejects = home.path().join("rejects.jsonl");
+    std::fs::write(&posts, recording() + "not a post\n\u{1b}[2J\n").unwrap();
+    let run = |words: &[&str], code: i32| {
+        let mut command = whatsdown(&home);
+        let out = command.args(words).args(["--db", "w.db"]).current_dir(home.path()).assert().code(code);
+        String::from_utf8(out.get_output().stdout.clone()).unwrap()
+    };
+    let json = |words: &[&str]| -> serde_json::Value { serde_json::from_str(&run(words, 0)).unwrap() };
+
+    let replay = ["replay", "posts.jsonl", "--db", "w.db", "--rejects", "rejects.jsonl"];
+    let said = predicate::str::contains("posts.jsonl:").and(predicate::str::contains("2 bad lines"));
+    let ended = whatsdown(&home).args(replay).current_dir(home.path()).assert().code(0).stderr(said);
+    let first = String::from_utf8(ended.get_output().stdout.clone()).unwrap();
+    assert!(first.contains("TikTok"), "{first}");
+    assert_eq!(std::fs::read_to_string(&rejects).unwrap(), "not a post\n\u{1b}[2J\n");
+    assert!(!String::from_utf8_lossy(&ended.get_output().stderr).contains('\u{1b}'));
+
+    let incidents = json(&["incidents", "--json"]);
+    assert_eq!(incidents.as_array().unwrap().len(), 1);
+    let id = incidents[0]["id"].as_str().unwrap();
+    assert_eq!(json(&["replay", "posts.jsonl", "--json"]), incidents, "the same posts again change nothing");
+    run(&["replay", "posts.jsonl", "--strict"], 1);
+    assert_eq!(run(&["incidents", "--exit-code"], 0), run(&["incidents"], 0), "it is over");
+    run(&["status", "tiktok", "--at", "2024-03-06T00:30:00Z", "--exit-code"], 3);
+    assert_eq!(json(&["status", "--json"])["services"][0]["state"], "up");
+    assert!(json(&["incidents", "--json", "--service", "github"]).as_array().unwrap().is_empty());
+    assert!(json(&["incidents", "--json", "--until", "2024-03-05"]).as_array().unwrap().is_empty());
+    assert!(!json(&["spikes", "--json", "--region", "GB", "--since", "7d"]).as_array().unwrap().is_empty());
+
+    let timeline = json(&["timeline", id, "--json", "--tz", "Asia/Tokyo"]);
+    assert_eq!(timeline["id"], id);
+    assert!(timeline["entries"][0]["text"].is_string() && !timeline.to_string().contains("JST"));
+    assert!(run(&["timeline", "--tz", "Asia/Tokyo"], 0).contains("JST"));
+    assert!(run(&["timeline", "--service", "tiktok", "--format", "md"], 0).starts_with("# TikTok "));
+    assert_eq!(run(&["timeline", "-o", "t.html", "--format", "html"], 0), "");
+    assert!(std::fs::read_to_string(home.path().join("t.html")).unwrap().starts_with("<!doctype html>"));
+    run(&["timeline", "nonsense"], 1);
+
+    let series = json(&["series", "tiktok", "--since", "2024-03-06T00:00", "--until", "2024-03-06T01:00", "--json"]);
+    assert_eq!(series.as_array().unwrap().len(), 12);
+    assert!(
+        run(&["series", "tiktok", "--format", "csv", "--since", "2h"], 0).starts_with("at,observed,expected,low,high,")
+    );
+    assert!(run(&["series", "tiktok", "--format", "svg"], 0).starts_with("<svg"));
+    assert_eq!(json(&["sources", "--json"])[0]["state"], "replayed");
+    let counts = run(&["export", "counts"], 0);
+    let authors = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["authors"].as_u64().unwrap();
+    assert!(counts.lines().map(authors).sum::<u64>() >= 480);
+    assert!(run(&["export", "incidents", "--format", "csv"], 0).starts_with("id,service,state,start,"));
+    run(&["spikes", "--since", "1h", "--until", "2h"], 2);
+}
+
+/// The job with one source on loopback that refuses every connection.
+#[cfg(unix)]
+#[test]
+fn the_job_says_what_it_does_and_ends_in_order_when_it_is_told_to() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    let home = home();
+    let config = home.path().join("config.toml");
+    let sources =
+        "[sources.http]\nlocal_hosts = [\"127.0.0.1:9\"]\n[sources.bluesky]\nservers = [\"ws://127.0.0.1:9\"]\n";
+    std::fs::write(&config, format!("{sources}[sources.mastodon]\nenabled = false\n")).unwrap();
+    let mut job = Command::new(assert_cmd::cargo::cargo_bin("whatsdown"))
+        .args(["run", "--db", "live.db", "--config", "config.toml"])
+        .current_dir(home.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = BufReader::new(job.stderr.take().unwrap()).lines();
+    assert_eq!(said.next().unwrap().unwrap(), "Listening to bluesky.");
+    assert_eq!(said.next().unwrap().unwrap(), "Database: live.db");
+    assert!(said.any(|line| line.unwrap().contains("Ctrl-C ends")));
+    assert!(Command::new("kill").arg(job.id().to_string()).status().unwrap().success());
+    assert_eq!(job.wait().unwrap().code(), Some(0));
+    whatsdown(&home).args(["sources", "--db", "live.db"]).current_dir(home.path()).assert().code(0);
+    let mixed = ["replay", "config.toml", "--db", "live.db"];
+    let said = predicate::str::contains("live database").and(predicate::str::contains("hint:"));
+    whatsdown(&home).args(mixed).current_dir(home.path()).assert().code(1).stderr(said);
 }

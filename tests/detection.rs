@@ -5,10 +5,11 @@ mod sim;
 
 use fastrand::Rng;
 use proptest::prelude::*;
-use sim::{Life, Outage, Shape, poisson};
+use sim::{Life, Outage, Shape, normal, poisson};
 use std::collections::VecDeque;
 use whatsdown::detect::calibrate::{Budget, is_alarm};
 use whatsdown::detect::interval::{end, start};
+use whatsdown::detect::series::{Judged, Series};
 use whatsdown::detect::{Baseline, Expected, Node, Sample, Score};
 use whatsdown::minute::Minute;
 
@@ -249,5 +250,59 @@ proptest! {
         let begun = start(&samples, FIRST + 1000).map_or(FIRST.start(), |interval| interval.estimate);
         let over = end(&samples, begun, Some(begun)).map_or(0.0, |end| end.over);
         prop_assert!((0.0..=1.0).contains(&over));
+    }
+}
+
+/// Hourly values of a daily rhythm around −5 with unit noise.
+fn hourly(rng: &mut Rng, hours: i64) -> Vec<f64> {
+    let rhythm = |hour: i64| 10.0 * (hour as f64 * std::f64::consts::TAU / 24.0).cos() - 5.0;
+    (0..hours).map(|hour| rhythm(hour) + normal(rng)).collect()
+}
+
+fn judge(values: impl IntoIterator<Item = Option<f64>>) -> Vec<Judged> {
+    let step = chrono::TimeDelta::hours(1);
+    let mut series = Series::new(step);
+    (0..).zip(values).map(|(row, value)| series.take(FIRST.start() + step * row, value)).collect()
+}
+
+#[test]
+fn a_series_of_real_values_raises_one_alarm_where_it_shifts() {
+    for seed in 0..20 {
+        let mut values = hourly(&mut Rng::with_seed(seed), 24 * 40);
+        values[900..912].iter_mut().for_each(|value| *value += 6.0);
+        let judged = judge(values.into_iter().map(Some));
+        let alarms: Vec<usize> = (0..judged.len()).filter(|row| judged[*row].alarm).collect();
+        assert!(alarms.len() == 1 && (900..904).contains(&alarms[0]), "seed {seed}: {alarms:?}");
+        assert!(judged[alarms[0]].score >= 0.5);
+    }
+}
+
+#[test]
+fn a_band_holds_nine_values_in_ten_and_a_fall_is_no_alarm() {
+    let mut values = hourly(&mut Rng::with_seed(1), 24 * 60);
+    values[1000..1012].iter_mut().for_each(|value| *value -= 20.0);
+    let judged = judge(values.iter().copied().map(Some));
+    assert!(judged.iter().all(|row| !row.alarm));
+    let rows = judged.iter().zip(&values).skip(24 * 14);
+    let inside = rows.clone().filter(|(row, value)| (row.low..=row.high).contains(value)).count();
+    let share = inside as f64 / rows.count() as f64;
+    assert!((0.85..=0.96).contains(&share), "{share}");
+}
+
+#[test]
+fn a_row_is_judged_by_those_before_it_alone() {
+    let values = hourly(&mut Rng::with_seed(2), 500);
+    let whole = judge(values.iter().copied().map(Some));
+    let cut = judge(values[..300].iter().copied().map(Some));
+    assert_eq!(cut[..], whole[..300]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn a_series_of_absurd_values_is_judged_in_numbers(values in prop::collection::vec(prop::option::of(absurd()), 1..200)) {
+        for row in judge(values) {
+            prop_assert!(row.expected.is_finite() && row.low <= row.high && (0.0..=1.0).contains(&row.score));
+        }
     }
 }

@@ -123,15 +123,6 @@ impl Context {
         Err(Stop::usage(format!("there is no service `{id}`")).hint(hint))
     }
 
-    /// The region, which must exist.
-    pub fn region(&self, region: Region) -> Result<Region, Stop> {
-        if region == Region::WORLD || Places::embedded().known(region) {
-            return Ok(region);
-        }
-        Err(Stop::usage(format!("there is no region `{region}`"))
-            .hint("use `world`, a country by its two letters (GB) or a part of one (US-TX)"))
-    }
-
     pub fn style(&self, now: DateTime<Utc>) -> Style {
         let terminal = io::stdout().is_terminal();
         let colour = match self.global.color {
@@ -178,6 +169,15 @@ fn read(file: &Path) -> Result<String, Stop> {
         Stop::usage(format!("cannot read {}: {error}", file.display()))
             .hint("the configuration names this file under [reading]; correct the path or take it out")
     })
+}
+
+/// The region, which must exist.
+pub fn known_region(region: Region) -> Result<Region, Stop> {
+    if region == Region::WORLD || Places::embedded().known(region) {
+        return Ok(region);
+    }
+    Err(Stop::usage(format!("there is no region `{region}`"))
+        .hint("use `world`, a country by its two letters (GB) or a part of one (US-TX)"))
 }
 
 /// Writes a line to stderr. Where nobody listens, nothing is lost.

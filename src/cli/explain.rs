@@ -44,13 +44,12 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         ..Post::default()
     };
     let reading = reader.read(&post);
-    match format {
-        Format::Json => context.out.json(&reading)?,
-        _ => {
-            let style = context.style(clock::now());
-            let text = context.telling(|audience| render(&reading, audience, &style))?;
-            context.out.text(&text)?;
-        }
+    if format == Format::Json {
+        context.out.json(&reading)?;
+    } else {
+        let style = context.style(clock::now());
+        let text = context.telling(|audience| render(&reading, audience, &style))?;
+        context.out.text(&text)?;
     }
     Ok(Exit::Done)
 }
@@ -69,7 +68,7 @@ fn lines(reader: &Reader, context: &mut Context) -> Result<Exit, Stop> {
         context.note("Reading post objects, one a line. `whatsdown explain TEXT` explains one text.");
     }
     let mut input = BufReader::new(stdin);
-    while let Some(line) = next_line(&mut input).map_err(unreadable)? {
+    while let Some(line) = next_line(&mut input).map_err(|error| unreadable(&error))? {
         if matches!(&line, Ok(bytes) if bytes.trim_ascii().is_empty()) {
             continue;
         }
@@ -86,7 +85,7 @@ fn lines(reader: &Reader, context: &mut Context) -> Result<Exit, Stop> {
     Ok(Exit::Done)
 }
 
-fn unreadable(error: io::Error) -> Stop {
+fn unreadable(error: &io::Error) -> Stop {
     Stop::failed(format!("cannot read standard input: {error}"))
 }
 
@@ -192,7 +191,7 @@ mod tests {
         insta::assert_snapshot!(render(&answer, &fixture::reader(Tz::UTC), &style), @"
         Examplegram: a report that it fails; what: logging in; on: the app
           “can't log in” says that login fails (bytes 7–19)
-        Where: the United Kingdom (GB), from the author's location, 90% sure
+        Where: United Kingdom (GB), from the author's location, 90% sure
         ");
     }
 

@@ -42,11 +42,11 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
             let mut give = |row: CountRow| {
                 stopped = rows.row(&row, || count_cells(&row));
                 // The store only needs to know that it should stop; why is kept here.
-                stopped.as_ref().map_err(|_| io::Error::from(io::ErrorKind::Interrupted)).map(|()| ())
+                stopped.as_ref().map_err(|_| io::Error::from(io::ErrorKind::Interrupted)).copied()
             };
             let ended = store.counts(&filter, &mut give)?;
             stopped?;
-            ended.map_err(stop)?;
+            ended.map_err(|error| stop(&error))?;
         }
         What::Spikes => {
             rows.head(&SPIKE_COLUMNS)?;

@@ -4,10 +4,9 @@ use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::format::Format;
 use super::select::Select;
-use super::style::Style;
+use super::style::{Style, countries};
 use super::table::{Cell, Table};
 use crate::incident::{Incident, State};
-use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, time, words};
 
@@ -76,14 +75,11 @@ fn state(incident: &Incident) -> Cell {
     }
 }
 
-/// The countries with most reports first, `world` where none is known.
+/// The countries with most reports first.
 fn places(incident: &Incident) -> String {
-    let mut countries: Vec<_> = incident.regions.iter().filter(|impact| impact.region.is_country()).collect();
-    countries.sort_by_key(|impact| (std::cmp::Reverse(impact.reports), impact.region));
-    if countries.is_empty() {
-        return Region::WORLD.to_string();
-    }
-    countries.iter().map(|impact| impact.region.as_str()).collect::<Vec<_>>().join(" ")
+    let mut impacts: Vec<_> = incident.regions.iter().collect();
+    impacts.sort_by_key(|impact| (std::cmp::Reverse(impact.reports), impact.region));
+    countries(impacts.iter().map(|impact| impact.region))
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@ mod context;
 mod explain;
 mod export;
 mod failure;
+mod file;
 mod format;
 mod incidents;
 mod man;
 mod out;
 mod replay;
+mod run;
 mod select;
 mod series;
 mod services;
@@ -85,6 +87,7 @@ enum ColourChoice {
 
 #[derive(Subcommand)]
 enum Command {
+    Run(run::Args),
     Replay(replay::Args),
     Status(status::Args),
     Spikes(spikes::Args),
@@ -121,6 +124,7 @@ pub fn main() -> ExitCode {
 fn execute(command: Option<Command>, context: &mut Context) -> Result<Exit, Stop> {
     match command {
         None => welcome::run(context),
+        Some(Command::Run(args)) => run::run(&args, context),
         Some(Command::Replay(args)) => replay::run(&args, context),
         Some(Command::Status(args)) => status::run(&args, context),
         Some(Command::Spikes(args)) => spikes::run(&args, context),

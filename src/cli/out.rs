@@ -20,7 +20,7 @@ impl Out {
 
     /// Writes the text as it is.
     pub fn text(&mut self, text: &str) -> Result<(), Stop> {
-        self.inner.write_all(text.as_bytes()).map_err(stop)
+        self.inner.write_all(text.as_bytes()).map_err(|error| stop(&error))
     }
 
     /// Writes one JSON value and ends the line.
@@ -43,12 +43,12 @@ impl Out {
 
     /// Hands over what is still buffered.
     pub fn finish(&mut self) -> Result<(), Stop> {
-        self.inner.flush().map_err(stop)
+        self.inner.flush().map_err(|error| stop(&error))
     }
 }
 
 /// What an error of writing to stdout means for the command.
-pub fn stop(error: io::Error) -> Stop {
+pub fn stop(error: &io::Error) -> Stop {
     if error.kind() == io::ErrorKind::BrokenPipe {
         return Stop::ClosedPipe;
     }

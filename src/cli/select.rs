@@ -1,6 +1,6 @@
 //! The options that choose which rows are shown.
 
-use super::context::Context;
+use super::context::{Context, known_region};
 use super::failure::Stop;
 use super::when::When;
 use crate::region::Region;
@@ -37,7 +37,7 @@ impl Select {
         }
         Ok(Filter {
             service: self.service.as_ref().map(|service| context.service(service)).transpose()?,
-            region: self.region.map(|region| context.region(region)).transpose()?,
+            region: self.region.map(known_region).transpose()?,
             since,
             until,
             ..Filter::default()

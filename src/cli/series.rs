@@ -1,6 +1,6 @@
 //! `whatsdown series`: counts with the band in which they are expected.
 
-use super::context::Context;
+use super::context::{Context, known_region};
 use super::failure::{Exit, Stop};
 use super::format::Format;
 use super::select::{DAY, after};
@@ -53,7 +53,7 @@ fn step(text: &str) -> Result<i64, NotAStep> {
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Csv, Format::Json, Format::Svg])?;
     let service = context.service(&args.service)?;
-    let region = context.region(args.region)?;
+    let region = known_region(args.region)?;
     let store = context.store()?;
     let now = store.now()?;
     let until = args.until.map_or(now, |until| until.resolve(now));
@@ -97,7 +97,7 @@ fn csv(points: &[SeriesPoint]) -> Result<String, csv::Error> {
             point.incident.clone().unwrap_or_default(),
         ])?;
     }
-    let bytes = writer.into_inner().map_err(|error| error.into_error())?;
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

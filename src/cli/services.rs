@@ -31,7 +31,7 @@ impl<'a> Row<'a> {
         Row {
             id: service.id.as_str(),
             name: &service.name,
-            hashtags: service.down_tags(lexicons),
+            hashtags: service.followed_tags(lexicons),
             accounts: accounts
                 .map(|(network, names)| (network.as_str(), names.iter().map(|word| word.text.as_str()).collect()))
                 .collect(),
@@ -44,12 +44,11 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
     let (catalogue, lexicons) = (context.catalogue()?, context.lexicons()?);
     let rows: Vec<Row> = catalogue.services().iter().map(|service| Row::of(service, &lexicons)).collect();
-    match format {
-        Format::Json => context.out.json_array(&rows)?,
-        _ => {
-            let style = context.style(clock::now());
-            context.out.text(&render(&rows, &style))?;
-        }
+    if format == Format::Json {
+        context.out.json_array(&rows)?;
+    } else {
+        let style = context.style(clock::now());
+        context.out.text(&render(&rows, &style))?;
     }
     Ok(Exit::Done)
 }

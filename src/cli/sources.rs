@@ -10,6 +10,7 @@ use crate::report::ink::Ink;
 use crate::report::{escape, time, words};
 use crate::source::State;
 use chrono::TimeDelta;
+use std::fmt::Write as _;
 
 /// The gaps that are listed, the latest.
 const GAPS_SHOWN: usize = 5;
@@ -46,7 +47,7 @@ fn render(sources: &[SourceAnswer], style: &Style) -> String {
             source.source.as_str().into(),
             state(health.state),
             health.last_success.map_or_else(|| "never".to_owned(), |at| style.when(at)).into(),
-            health.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
+            source.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
             words::thousands(source.posts).into(),
             words::thousands(health.errors).into(),
             budget.into(),
@@ -56,15 +57,15 @@ fn render(sources: &[SourceAnswer], style: &Style) -> String {
     }
     let mut out = table.render(style);
     for source in sources.iter().filter(|source| !source.gaps.is_empty()) {
-        out.push_str(&format!("\n{} was not heard:\n", escape::plain(&source.source)));
+        let _ = writeln!(out, "\n{} was not heard:", escape::plain(&source.source));
         let earlier = source.gaps.len().saturating_sub(GAPS_SHOWN);
         if earlier > 0 {
-            out.push_str(&format!("  {earlier} earlier times (`--json` has all)\n"));
+            let _ = writeln!(out, "  {earlier} earlier times (`--json` has all)");
         }
         for gap in source.gaps.iter().skip(earlier) {
             let (from, until) = (time::stamp(gap.from, style.zone), time::stamp(gap.until, style.zone));
             let why = gap.why.as_deref().map_or_else(String::new, |why| format!(": {}", escape::plain(why)));
-            out.push_str(&format!("  {from} to {until}, {}{why}\n", time::duration(gap.until - gap.from)));
+            let _ = writeln!(out, "  {from} to {until}, {}{why}", time::duration(gap.until - gap.from));
         }
     }
     out
@@ -96,7 +97,6 @@ mod tests {
             health: Health {
                 state: State::Degraded,
                 last_success: Some(at("20:50")),
-                lag_seconds: Some(75),
                 budget_left: Some(12),
                 errors: 3,
                 last_error: Some(Failure {
@@ -106,6 +106,7 @@ mod tests {
                 }),
                 ..Health::default()
             },
+            lag_seconds: Some(75),
             cursor: None,
             posts: 1234,
             gaps: vec![GapAnswer { from: at("20:10"), until: at("20:20"), why: Some("answered 500".to_owned()) }],

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::format::Format;
-use super::style::Style;
+use super::style::{Style, countries};
 use super::table::{Cell, Table};
 use super::when::When;
 use crate::answer::{Health, SeriesPoint, ServiceStatus, Status};
@@ -42,20 +42,18 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let now = store.now()?;
     let at = args.at.map(|at| at.resolve(now));
     let status = store.status(&services, at)?;
-    match format {
-        Format::Json => context.out.json(&status)?,
-        _ => {
-            let mut sparks = BTreeMap::new();
-            for service in status.services.iter().filter(|service| troubled(service.state)) {
-                let since = status.at - SPARK;
-                let points = store.series(&service.service, Region::WORLD, since, status.at, SPARK_STEP)?;
-                sparks.insert(service.service.clone(), points);
-            }
-            let style = context.style(now);
-            let text =
-                context.telling(|audience| render(&status, &sparks, args.service.is_some(), audience, &style))?;
-            context.out.text(&text)?;
+    if format == Format::Json {
+        context.out.json(&status)?;
+    } else {
+        let mut sparks = BTreeMap::new();
+        for service in status.services.iter().filter(|service| troubled(service.state)) {
+            let since = status.at - SPARK;
+            let points = store.series(&service.service, Region::WORLD, since, status.at, SPARK_STEP)?;
+            sparks.insert(service.service.clone(), points);
         }
+        let style = context.style(status.at);
+        let text = context.telling(|audience| render(&status, &sparks, args.service.is_some(), audience, &style))?;
+        context.out.text(&text)?;
     }
     let down = status.services.iter().any(|service| service.state == Health::Down);
     Ok(if down && args.exit_code { Exit::Down } else { Exit::Done })
@@ -123,16 +121,13 @@ fn row(
     audience: &Audience,
     style: &Style,
 ) -> [Cell; 6] {
-    let mut regions: Vec<&str> = service.regions.iter().map(Region::as_str).collect();
-    if regions.len() > 1 {
-        regions.retain(|region| *region != Region::WORLD.as_str());
-    }
+    let places = if service.regions.is_empty() { String::new() } else { countries(service.regions.iter().copied()) };
     let spark = sparks.get(&service.service).map(|points| chart::sparkline(&chart::resample(points, SPARK_STEP)));
     [
         (audience.service)(&service.service).into(),
         health(service.state),
         service.since.map_or_else(String::new, |since| style.when(since)).into(),
-        regions.join(" ").into(),
+        places.into(),
         spark.unwrap_or_default().into(),
         service.incident.as_deref().unwrap_or_default().into(),
     ]

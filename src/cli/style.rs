@@ -1,9 +1,13 @@
 //! How things look to whoever reads them: colour, width, zone, now.
 
+use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::time;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+
+/// Countries in one cell of a table.
+const COUNTRIES_SHOWN: usize = 5;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
@@ -23,6 +27,16 @@ impl Style {
         } else {
             time::stamp(at, self.zone)
         }
+    }
+}
+
+/// Regions for a cell: the countries, a few by their codes; where no country is known, the world.
+pub fn countries(regions: impl Iterator<Item = Region>) -> String {
+    let codes: Vec<String> = regions.filter(|region| region.is_country()).map(|region| region.to_string()).collect();
+    match codes.len() {
+        0 => Region::WORLD.to_string(),
+        1..=COUNTRIES_SHOWN => codes.join(" "),
+        more => format!("{} +{}", codes[..COUNTRIES_SHOWN].join(" "), more - COUNTRIES_SHOWN),
     }
 }
 

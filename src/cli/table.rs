@@ -67,7 +67,9 @@ impl Table {
                 let text = cut(&cell.text, *width);
                 let pad = " ".repeat(width - text.width());
                 let text = cell.paint.map_or_else(|| text.clone(), |paint| paint(style.ink, &text));
-                line.push_str(&if column.number { format!("{pad}{text}") } else { format!("{text}{pad}") });
+                let (first, second) = if column.number { (pad, text) } else { (text, pad) };
+                line.push_str(&first);
+                line.push_str(&second);
                 line.push_str(&" ".repeat(BETWEEN));
             }
             out.push_str(line.trim_end());

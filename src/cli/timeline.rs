@@ -2,13 +2,13 @@
 
 use super::context::Context;
 use super::failure::{Exit, Stop};
+use super::file;
 use super::format::Format;
 use crate::answer::IncidentFile;
 use crate::report::{Audience, Timeline};
 use crate::store::{self, Filter};
 use chrono_tz::Tz;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// One incident's timeline; the newest where no ID is given
 #[derive(clap::Args)]
@@ -31,13 +31,13 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         Some(id) => id.clone(),
         None => newest(&store, service)?,
     };
-    let Some(file) = store.incident_file(&id)? else {
+    let Some(incident) = store.incident_file(&id)? else {
         return Err(Stop::failed(format!("there is no incident `{id}`")).hint("`whatsdown incidents` lists them"));
     };
-    let style = context.style(file.now);
+    let style = context.style(incident.now);
     let ink = if args.output.is_some() { crate::report::ink::Ink::default() } else { style.ink };
     let told = context.telling(|audience| {
-        let timeline = timeline(&file, audience, format);
+        let timeline = timeline(&incident, audience, format);
         match format {
             Format::Md => Ok(timeline.markdown()),
             Format::Html => Ok(timeline.html()),
@@ -48,7 +48,10 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     })?;
     let told = told.map_err(Stop::failed)?;
     match &args.output {
-        Some(path) => replace(path, &told)?,
+        Some(path) => file::replace(path, &told).map_err(|error| {
+            Stop::failed(format!("cannot write {}: {error}", path.display()))
+                .hint("check that the folder exists and that you may write there")
+        })?,
         None => context.out.text(&told)?,
     }
     Ok(Exit::Done)
@@ -67,42 +70,4 @@ fn newest(store: &store::Reader, service: Option<crate::reading::ServiceId>) -> 
         Stop::failed("there is no incident yet")
             .hint("`whatsdown status` says what is watched, `whatsdown sources` how it is heard")
     })
-}
-
-/// Writes a file beside the old one and puts it in its place, so that nobody reads half of it.
-fn replace(path: &Path, text: &str) -> Result<(), Stop> {
-    let failed = |error: std::io::Error| {
-        Stop::failed(format!("cannot write {}: {error}", path.display()))
-            .hint("check that the folder exists and that you may write there")
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().ok_or_else(|| failed(std::io::ErrorKind::InvalidInput.into()))?;
-    let beside = folder.join(format!(".{}.{}", name.to_string_lossy(), std::process::id()));
-    let write = || {
-        let mut file = std::fs::File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)
-    };
-    write().map_err(|error| {
-        // What is half written is of no use to anyone; if it cannot go either, the first error says why.
-        let _ = std::fs::remove_file(&beside);
-        failed(error)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_is_replaced_as_a_whole_or_left() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("timeline.md");
-        replace(&path, "old").unwrap();
-        replace(&path, "new").unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "new");
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-        assert!(replace(&folder.path().join("none/timeline.md"), "x").is_err());
-    }
 }

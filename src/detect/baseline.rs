@@ -5,6 +5,8 @@ use super::math::{finite, gamma_quantile};
 use crate::minute::Minute;
 use serde::{Deserialize, Serialize};
 
+/// What is expected changes at each quarter of an hour, so that it need not be computed for every minute.
+pub const QUARTER: i64 = 15;
 /// Half-life of the level and of the noise around it, in minutes.
 const LEVEL_HALF_LIFE: f64 = 1440.0;
 /// What is left of a season's hour when it comes round after a week: a half-life of four weeks.
@@ -69,7 +71,7 @@ impl Baseline {
         }
     }
 
-    /// What a wholly heard minute is expected to bring. `parent` is the same source's baseline of the parent region: it
+    /// What a wholly heard minute is expected to bring, the same for each [`QUARTER`]. `parent` is the same source's baseline of the parent region: it
     /// lends its rhythm, and a part cannot exceed the whole.
     pub fn expected(&self, minute: Minute, parent: Option<&Baseline>) -> Expected {
         let own = self.alone(minute, parent.and_then(|parent| parent.season.as_deref()));
@@ -161,14 +163,14 @@ struct Season {
 }
 
 impl Season {
-    /// The factor at `minute`, linear between the middles of hours, and the higher of it and the hour's own: a rhythm
-    /// may also have edges.
+    /// The factor in the quarter of an hour around `minute`, linear between the middles of hours, and the higher of it
+    /// and the hour's own: a rhythm may also have edges.
     fn factor(&self, minute: Minute, lent: Option<&Season>) -> (f64, f64) {
         let at = |minute: Minute| {
             let hour = minute.hour_of_week();
             f64::from(self.hour(hour, lent.map_or(1.0, |lent| lent.hour(hour, 1.0))))
         };
-        let past = minute.0.rem_euclid(Minute::HOUR);
+        let past = minute.0.rem_euclid(Minute::HOUR) / QUARTER * QUARTER + QUARTER / 2;
         let (own, neighbour) = (at(minute), at(minute + if past < 30 { -Minute::HOUR } else { Minute::HOUR }));
         let share = ((past as f64 + 0.5) / 60.0 - 0.5).abs();
         let between = own * (1.0 - share) + neighbour * share;
@@ -198,5 +200,34 @@ impl Season {
         }
         self.running.0 += observed as f32;
         self.running.1 += flat as f32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_of_a_minute_is_that_of_the_half_life() {
+        assert!((MINUTE_MEMORY.powf(LEVEL_HALF_LIFE) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_child_without_a_season_takes_its_parents() {
+        let evening = |minute: Minute| minute.hour_of_week() % 24 == 20;
+        let (mut parent, mut child) = (Baseline::new(Minute(0)), Baseline::new(Minute(0)));
+        for minute in (0..3 * Minute::WEEK).map(Minute) {
+            parent.learn(minute, if evening(minute) { 4.0 } else { 1.0 }, 1.0, None);
+            // Twice a day, at hours that say nothing of the rhythm.
+            child.learn(minute, f64::from(u8::from(minute.0 % 720 == 0)), 1.0, Some(&parent));
+        }
+        assert!(child.season.is_none() && parent.season.is_some());
+        let ratio = |baseline: &Baseline, parent| {
+            let mean = |hour: i64| baseline.expected(Minute(3 * Minute::WEEK + hour * 60 + 30), parent).mean;
+            mean(20) / mean(12)
+        };
+        // An edge is rounded, since a rhythm is linear between the middles of hours.
+        assert!((3.2..4.1).contains(&ratio(&parent, None)));
+        assert!((ratio(&child, Some(&parent)) - ratio(&parent, None)).abs() < 1e-9);
     }
 }

@@ -113,6 +113,6 @@ mod tests {
         assert!(confidence(20.0, 14.0, 1, 10.0) > base);
         assert!(confidence(15.0, 14.0, 2, 10.0) > base);
         assert!(confidence(15.0, 14.0, 1, 30.0) > base);
-        assert!(confidence(4.0, 14.0, 1, 10.0) < 0.01);
+        assert!(confidence(4.0, 14.0, 1, 10.0) < 0.05);
     }
 }

@@ -12,6 +12,7 @@ pub mod cusum;
 pub mod focus;
 pub mod interval;
 mod math;
+pub mod series;
 
 pub use band::band;
 pub use baseline::Baseline;

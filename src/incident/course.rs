@@ -1,6 +1,6 @@
 //! The course of one incident: opened by an alarm, followed minute by minute, resolved, or taken up again.
 
-use super::evidence::{quotable_between, soonest};
+use super::evidence::soonest;
 use super::summary;
 use super::view::View;
 use super::{Correction, Incident, Interval, Peak, Phase, PhaseEntry, State};
@@ -27,6 +27,8 @@ const CALM_BEFORE_RESOLVED: i64 = 20;
 /// Minutes in which the regions are looked at each minute, and after them each so many.
 const REGIONS_SETTLE: i64 = 15;
 const REGIONS_EVERY: i64 = 5;
+/// Minutes without a spike after which it is over in any case.
+const SUBSIDED: i64 = Minute::HOUR;
 /// The share of the reports before the end that may go on as talk.
 const REMAINING_TALK: f64 = 0.15;
 /// Minutes in which reports anew are the same incident, not another.
@@ -49,6 +51,10 @@ pub struct Course {
     /// The minute that opened it, and the region that raised the alarm.
     opened: Minute,
     primary: Region,
+    /// The end of the incident before it: what was before is not its start.
+    not_before: Option<Minute>,
+    /// The last minute in which any region was in a spike.
+    last_elevated: Minute,
     /// Since when it has surely been over.
     calm_since: Option<Minute>,
     resolved: Option<Minute>,
@@ -73,13 +79,13 @@ struct Surge {
 
 impl Course {
     /// Opens an incident when an alarm was raised.
-    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) -> Verdict {
+    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>, not_before: Option<Minute>) -> Verdict {
         // The world tells most; a region speaks for itself where the world has seen nothing.
         let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
         let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
-        let from = alarm.from(view.minute);
-        let samples = view.samples(*region, from - LOOK_BACK, view.minute);
-        let start = interval::start(&samples, view.minute).unwrap_or_else(|| at_minute(from));
+        let from = alarm.from(view.minute).max(not_before.unwrap_or(alarm.from(view.minute)));
+        let samples = view.samples(*region, look_back(from, not_before), view.minute);
+        let start = interval::start(&samples, view.minute).unwrap_or_else(|| around(from));
         let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
         let incident = Incident {
             id: format!("{}-{}", view.service, start.estimate.format("%Y%m%dT%H%MZ")),
@@ -105,6 +111,8 @@ impl Course {
             incident,
             opened: view.minute,
             primary: *region,
+            not_before,
+            last_elevated: view.minute,
             calm_since: None,
             resolved: None,
             surge: Surge::default(),
@@ -116,9 +124,11 @@ impl Course {
     pub fn follow(mut self, view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) -> Verdict {
         let before = self.incident.clone();
         self.trust(view, alarms);
+        let spikes = view.nodes.iter().filter_map(|(_, node)| node.spike);
+        self.last_elevated = spikes.map(|spike| spike.last_elevated).fold(self.last_elevated, Minute::max);
         if let Some(resolved) = self.resolved {
             if view.minute - resolved > RELAPSE_WITHIN {
-                return Course::open(view, alarms);
+                return Course::open(view, alarms, self.end());
             }
             self.take_up_again(view, alarms);
         } else {
@@ -152,6 +162,16 @@ impl Course {
         until.start() >= self.incident.start.low
     }
 
+    /// The latest minute in which it may have ended, if it has.
+    pub fn end(&self) -> Option<Minute> {
+        self.incident.end.map(|end| Minute::of(end.high))
+    }
+
+    /// Whether it was this minute that resolved it.
+    pub fn was_resolved_at(&self, minute: Minute) -> bool {
+        self.resolved == Some(minute)
+    }
+
     /// The first minute that may still be looked at.
     pub fn looks_back_to(&self) -> Minute {
         Minute::of(self.incident.start.low)
@@ -183,7 +203,7 @@ impl Course {
         if view.minute - self.opened > START_REVISED {
             return;
         }
-        let from = self.looks_back_to().min(self.opened) - LOOK_BACK;
+        let from = look_back(self.looks_back_to().min(self.opened), self.not_before);
         let samples = view.samples(self.primary, from, view.minute);
         let Some(start) = interval::start(&samples, self.opened) else { return };
         let said = self.incident.start;
@@ -257,6 +277,13 @@ impl Course {
             self.incident.state = State::Recovering;
             self.surge.from = Some(view.minute + 1);
         }
+        if view.minute - self.last_elevated > SUBSIDED {
+            // Too few reports to date the end by their fall: it lies about the last minutes that stood out.
+            let subsided = around(self.last_elevated);
+            let dated =
+                end.over >= PROBABLY_OVER && end.interval.low < subsided.high && end.interval.high > subsided.low;
+            return self.resolve(view, if dated { end.interval } else { subsided });
+        }
         if end.over >= PROBABLY_OVER {
             self.incident.state = State::Recovering;
             self.incident.end = Some(end.interval);
@@ -281,8 +308,7 @@ impl Course {
         self.incident.state = State::Resolved;
         self.incident.end = Some(end);
         self.resolved = Some(view.minute);
-        let around = Minute::of(end.low);
-        let evidence = quotable_between(view, Tally::Recovery, around, view.minute);
+        let evidence = soonest(view, Tally::Recovery, Minute::of(end.low), view.minute);
         self.enter(PhaseEntry { phase: Phase::Recovery, at: end.estimate, evidence });
         let resolved = PhaseEntry { phase: Phase::Resolved, at: view.minute.close(), evidence: Vec::new() };
         self.enter(resolved);
@@ -365,8 +391,16 @@ fn has_calmed(samples: &[Sample], end: Minute) -> bool {
     mean(recent, |sample| sample.exposure) > 0.5 && mean(recent, |sample| sample.reports) <= everyday.max(remains)
 }
 
-fn at_minute(minute: Minute) -> Interval {
-    Interval { low: minute.start() - TimeDelta::minutes(15), estimate: minute.start(), high: minute.close() }
+/// From where on a start before `minute` is looked for.
+fn look_back(minute: Minute, not_before: Option<Minute>) -> Minute {
+    let from = minute - LOOK_BACK;
+    not_before.map_or(from, |not_before| from.max(not_before))
+}
+
+/// A time about a minute, where nothing more can be told.
+fn around(minute: Minute) -> Interval {
+    let quarter = TimeDelta::minutes(15);
+    Interval { low: minute.start() - quarter, estimate: minute.start(), high: minute.close() + quarter }
 }
 
 fn time_text(time: DateTime<Utc>) -> String {

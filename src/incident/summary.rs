@@ -15,6 +15,9 @@ const FEWEST_IN_REGION: u64 = 3;
 /// Reports from which a region's own start and end are estimated; below it has those of the world.
 const DATED_REGION: u64 = 25;
 
+/// Minutes before the incident's start in which it may have begun in a region.
+const EARLIER_IN_REGION: i64 = 30;
+
 /// Sums the incident up anew from its start to now, or to its end.
 pub fn update(incident: &mut Incident<KeyHash>, view: &View<'_>) {
     let from = Minute::of(incident.start.low);
@@ -45,12 +48,12 @@ pub fn update_regions(incident: &mut Incident<KeyHash>, view: &View<'_>) {
 
 /// Posts without copies, and the people behind them.
 fn distinct(reports: &[&Mention]) -> (u64, u64) {
-    let authors: BTreeSet<u64> = reports.iter().map(|mention| mention.author).collect();
-    // A short text's print is its author's, so that only long texts are told apart by it.
-    let copies: BTreeSet<u64> =
-        reports.iter().filter(|mention| mention.print != mention.author).map(|mention| mention.print).collect();
-    let long = reports.iter().filter(|mention| mention.print != mention.author).count();
-    ((reports.len() - long + copies.len()) as u64, authors.len() as u64)
+    let mut prints = BTreeSet::new();
+    // A short text's print is its author's, and is no copy of the author's other short texts.
+    let first = |mention: &&&Mention| mention.print == mention.author || prints.insert(mention.print);
+    let originals: Vec<&&Mention> = reports.iter().filter(first).collect();
+    let authors: BTreeSet<u64> = originals.iter().map(|mention| mention.author).collect();
+    (originals.len() as u64, authors.len() as u64)
 }
 
 fn impact(
@@ -79,7 +82,7 @@ fn impact(
     };
     if region != Region::WORLD && posts >= DATED_REGION {
         let opened = Minute::of(incident.detected_at);
-        let earlier = view.samples(region, from - 3 * Minute::HOUR, view.minute);
+        let earlier = view.samples(region, from - EARLIER_IN_REGION, view.minute);
         found.start = interval::start(&earlier, opened).unwrap_or(found.start);
         if incident.end.is_some() {
             let lasted = view.samples(region, from, view.minute);

@@ -15,8 +15,8 @@ use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
 use chrono::{DateTime, TimeDelta, Utc};
 use person::Persons;
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Minutes of the data's time after which the state is stored anew, and what is old is forgotten.
@@ -36,6 +36,8 @@ pub struct Retention {
 pub enum PipelineError {
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error("the pattern of links is wrong: {0}")]
+    Pattern(#[from] regex::Error),
     #[error("cannot use the key for authors' names at {path}: {source}")]
     Key { path: std::path::PathBuf, source: std::io::Error },
 }
@@ -45,6 +47,7 @@ impl PipelineError {
     pub fn hint(&self) -> &'static str {
         match self {
             PipelineError::Store(error) => error.hint(),
+            PipelineError::Pattern(_) => "this is a fault of the program; please report it",
             PipelineError::Key { .. } => "check that the file beside the database is readable and 32 bytes long",
         }
     }
@@ -243,10 +246,10 @@ impl Pipeline {
 
     /// Commits what is waiting, with where the sources stand. `last` stores the state too, so that the next start is
     /// quick. Gives the ids of the incidents that have changed.
-    pub fn commit(&mut self, sources: Vec<SourceState>, last: bool) -> Result<Vec<String>, PipelineError> {
+    pub fn commit(&mut self, sources: Vec<SourceState>, last: bool) -> Result<BTreeSet<String>, PipelineError> {
         let mut batch = std::mem::take(&mut self.pending);
         let findings = std::mem::take(&mut self.findings);
-        let changed = findings.incidents.keys().cloned().collect();
+        let mut changed: BTreeSet<String> = findings.incidents.keys().cloned().collect();
         batch.sources = sources;
         batch.incidents = findings.incidents.into_values().collect();
         batch.spikes = findings.spikes;
@@ -276,7 +279,7 @@ impl Pipeline {
                 self.deleted.retain(|_, minute| *minute >= forget.keys_before);
             }
         }
-        self.writer.append(&batch)?;
+        changed.append(&mut self.writer.append(&batch)?);
         Ok(changed)
     }
 }

@@ -1,14 +1,19 @@
 //! People as keyed hashes. The key lies beside the database, not in it, so that the database alone names nobody.
 
 use super::PipelineError;
+use regex::Regex;
 use std::io::Write;
 use std::path::Path;
 
-/// Characters from which on the same words from several people are copies, not chance.
+/// Letters from which on the same words from several people are copies, not chance.
 const LONG_TEXT: usize = 60;
+/// A link is passed on, not thought of twice: the same words around the same link are copies at any length. It may come
+/// without its scheme, as in `shop.example/1`.
+const LINK: &str = r"(?i)\bhttps?://\S|\b[a-z0-9-]+\.[a-z]{2,}/\w";
 
 pub struct Persons {
     key: [u8; 32],
+    link: Regex,
 }
 
 impl Persons {
@@ -19,16 +24,20 @@ impl Persons {
         match std::fs::read(&path) {
             Ok(bytes) => {
                 let wrong = || std::io::Error::new(std::io::ErrorKind::InvalidData, "it is not 32 bytes long");
-                Ok(Persons { key: bytes.try_into().map_err(|_| failed(wrong()))? })
+                Persons::with(bytes.try_into().map_err(|_| failed(wrong()))?)
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 let mut key = [0; 32];
                 getrandom::fill(&mut key).map_err(|error| failed(std::io::Error::other(error)))?;
                 write_private(&path, &key).map_err(failed)?;
-                Ok(Persons { key })
+                Persons::with(key)
             }
             Err(error) => Err(failed(error)),
         }
+    }
+
+    fn with(key: [u8; 32]) -> Result<Persons, PipelineError> {
+        Ok(Persons { key, link: Regex::new(LINK)? })
     }
 
     /// An author of a network.
@@ -36,12 +45,12 @@ impl Persons {
         self.hash(&[b"author", network.as_bytes(), author.as_bytes()])
     }
 
-    /// A text that is long enough to be known again, without its case, spaces and signs.
+    /// A text that is known again, by its length or its link, without its case, spaces and signs.
     pub fn print(&self, text: &str) -> Option<u64> {
         let letters: String =
             text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        let long = letters.chars().nth(LONG_TEXT).is_some();
-        long.then(|| self.hash(&[b"text", letters.as_bytes()]))
+        let known_again = self.link.is_match(text) || letters.chars().nth(LONG_TEXT).is_some();
+        known_again.then(|| self.hash(&[b"text", letters.as_bytes()]))
     }
 
     fn hash(&self, parts: &[&[u8]]) -> u64 {
@@ -70,16 +79,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_long_texts_are_known_again() {
-        let persons = Persons { key: [7; 32] };
+    fn only_long_texts_and_links_are_known_again() {
+        let persons = Persons::with([7; 32]).unwrap();
         assert_eq!(persons.print("is tiktok down"), None);
+        assert_eq!(persons.print("tiktok.com is down/broken. and now?"), None);
+        assert!(persons.print("tiktok not working? https://shop.example/1").is_some());
+        assert!(persons.print("tiktok not working? shop.example/1").is_some());
         let long = "TikTok is down again and I have the whole evening planned around this, what now";
         assert_eq!(persons.print(long), persons.print(&format!("{}!!", long.to_uppercase())));
     }
 
     #[test]
     fn another_key_makes_another_hash() {
-        let (one, two) = (Persons { key: [1; 32] }, Persons { key: [2; 32] });
+        let (one, two) = (Persons::with([1; 32]).unwrap(), Persons::with([2; 32]).unwrap());
         assert_ne!(one.author("mastodon", "a"), two.author("mastodon", "a"));
         assert_ne!(one.author("mastodon", "a"), one.author("bluesky", "a"));
     }

@@ -8,6 +8,9 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
+/// So many hashtags of a service are followed: what one request to a timeline takes.
+const FOLLOWED: usize = 5;
+
 /// One service.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -141,11 +144,12 @@ impl Catalogue {
                     "its name is an ordinary word: give `near` some words of its field",
                 ));
             }
-            for word in service.named().chain(service.accounts.values().flatten()) {
+            let accounts = service.accounts.values().flatten().map(|word| (word, "@"));
+            for (word, mark) in service.named().map(|word| (word, "")).chain(accounts) {
                 let folded = Folded::text_of(&word.text);
                 if folded.trim().is_empty() {
                     problems.push(word.problem("an empty name".to_owned(), "take it out"));
-                } else if let Some(owner) = owners.insert(folded, &service.id) {
+                } else if let Some(owner) = owners.insert(format!("{mark}{folded}"), &service.id) {
                     let who = if *owner == service.id { "there already".to_owned() } else { format!("`{owner}` too") };
                     problems.push(word.problem(format!("`{}` is {who}", word.text), "keep it in one place"));
                 }
@@ -206,13 +210,84 @@ impl Service {
         words.map(|tag| tag.replace([' ', '.', '-', '\'', '+'], "")).filter(|tag| !tag.is_empty()).collect()
     }
 
-    /// Hashtags, without `#`, that say that it is down, in the languages of `lexicons`: `tiktokdown`. Those of its
-    /// name come first.
-    pub fn down_tags(&self, lexicons: &[Lexicon]) -> Vec<String> {
-        let own = Folded::text_of(&self.name).replace(' ', "");
-        let (first, rest): (Vec<_>, Vec<_>) = self.tags().into_iter().partition(|tag| *tag == own);
-        let templates = || lexicons.iter().flat_map(|lexicon| &lexicon.hashtags);
-        let tags = first.iter().chain(&rest);
-        tags.flat_map(|tag| templates().map(move |template| template.text.replace("{s}", tag))).collect()
+    /// The few of its hashtags that are worth asking a server for: each name's under the first word for 'down', then its
+    /// own name's under that of every language, without `#`. All that readers know would take half a day to ask for once.
+    pub fn followed_tags(&self, lexicons: &[Lexicon]) -> Vec<String> {
+        let spelled = |name: &str| Folded::text_of(name).replace(|sign: char| !sign.is_alphanumeric(), "");
+        let own = spelled(&self.name);
+        let other = self.names.iter().map(|name| spelled(&name.text)).find(|name| *name != own);
+        let templates = || lexicons.iter().filter_map(|lexicon| lexicon.hashtags.first());
+        let of_other = templates().take(1).filter_map(|template| Some(template.text.replace("{s}", other.as_ref()?)));
+        let of_own = templates().map(|template| template.text.replace("{s}", &own));
+        let mut tags: Vec<String> = Vec::with_capacity(FOLLOWED);
+        for tag in of_own.clone().take(1).chain(of_other).chain(of_own) {
+            if tags.len() < FOLLOWED && !tags.contains(&tag) {
+                tags.push(tag);
+            }
+        }
+        tags
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The services that the program promises to know.
+    const PROMISED: &str = "tiktok instagram facebook threads whatsapp messenger x youtube snapchat reddit discord telegram \
+        signal bluesky mastodon pinterest linkedin twitch kakaotalk line wechat weibo spotify netflix disneyplus primevideo \
+        hulu max roblox fortnite minecraft steam playstation xbox nintendo epicgames leagueoflegends aws azure googlecloud \
+        cloudflare fastly github gitlab slack teams zoom google gmail googlemaps microsoft365 outlook icloud apple chatgpt \
+        claude gemini deepseek paypal venmo cashapp stripe coinbase robinhood amazon ebay shopify uber doordash verizon att \
+        t-mobile comcast spectrum rogers bell telus optus telstra vodafone o2 ee bt virginmedia orange jio airtel crowdstrike";
+
+    #[test]
+    fn every_promised_service_is_known() {
+        let catalogue = Catalogue::embedded().unwrap();
+        let missing: Vec<&str> = PROMISED.split_whitespace().filter(|id| catalogue.get(id).is_none()).collect();
+        assert!(missing.is_empty(), "{missing:?}");
+    }
+
+    #[test]
+    fn the_embedded_catalogue_has_no_problems() {
+        let problems = Catalogue::embedded().unwrap().problems();
+        assert!(problems.is_empty(), "{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_line() {
+        let problem = Catalogue::parse("mine.toml", "[[service]]\nid = \"a\"\nnmae = \"A\"\n").unwrap_err();
+        assert_eq!((problem.file.as_str(), problem.line), ("mine.toml", 3));
+        assert!(problem.message.contains("nmae"), "{problem}");
+    }
+
+    #[test]
+    fn additions_come_on_top() {
+        let added = "[[service]]\nid = \"tiktok\"\nnames = [\"the clock app\"]\n[[service]]\nid = \"mine\"\nnames = [\"mine\"]\n";
+        let catalogue = Catalogue::embedded().unwrap().with(Catalogue::parse("mine.toml", added).unwrap());
+        let tiktok = catalogue.get("tiktok").unwrap();
+        assert_eq!(tiktok.name, "TikTok");
+        assert_eq!(tiktok.names.last().unwrap().text, "the clock app");
+        assert!(catalogue.get("mine").is_some());
+    }
+
+    #[test]
+    fn clashes_and_empty_names_are_found() {
+        let text = "[[service]]\nid = \"a\"\nnames = [\"same\"]\n[[service]]\nid = \"b\"\nnames = [\"Same\", \"\"]\n";
+        let problems = Catalogue::parse("t", text).unwrap().problems();
+        let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
+        assert_eq!(told, [(6, "`Same` is `a` too"), (6, "an empty name")]);
+    }
+
+    #[test]
+    fn what_is_followed_fits_into_a_round_of_five_minutes() {
+        let (catalogue, lexicons) = (Catalogue::embedded().unwrap(), Lexicon::embedded().unwrap());
+        let followed = |id: &str| catalogue.get(id).unwrap().followed_tags(&lexicons);
+        assert_eq!(followed("tiktok")[0], "tiktokdown");
+        assert_eq!(followed("x")[..2], ["xdown", "twitterdown"]);
+        let all: Vec<String> = catalogue.services().iter().flat_map(|it| it.followed_tags(&lexicons)).collect();
+        assert!(all.iter().all(|tag| tag.chars().all(char::is_alphanumeric)), "{all:?}");
+        // A hundred requests of five hashtags, one each 3 seconds.
+        assert!(all.len() <= 500, "{}", all.len());
     }
 }

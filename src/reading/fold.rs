@@ -116,8 +116,12 @@ fn fold_char(ch: char, emit: &mut impl FnMut(char)) {
         _ if ch.is_ascii_control() => emit(' '),
         _ if ch.is_ascii() => emit(ch.to_ascii_lowercase()),
         // Invisible: soft hyphen, joiners, direction marks, variation selectors.
-        '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' => {}
-        '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => {}
+        '\u{AD}'
+        | '\u{200B}'..='\u{200F}'
+        | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{2069}'
+        | '\u{FE00}'..='\u{FE0F}'
+        | '\u{FEFF}' => {}
         '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{B4}' | '\u{2BC}' | '\u{2BB}' | '\u{2032}' => emit('\''),
         _ => decompose_compatible(ch, |part| fold_part(part, emit)),
     }

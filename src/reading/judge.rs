@@ -44,14 +44,13 @@ pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashS
     by_service(lists).into_iter().filter_map(|(service, said)| said.verdict(service, &echoes)).collect()
 }
 
-/// Drops a phrase that lies within a longer one, and all that an idiom overlaps.
+/// Drops a phrase that lies within a longer one, and all that an idiom overlaps. All phrases are of one contest.
 pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
-    let competes = |sense: Sense| matches!(sense, Sense::Says(_) | Sense::Fails(_) | Sense::Stage(_));
     let mut kept: Vec<Hit> = Vec::new();
     // Sorted by start, then the longer first: what is contained comes after what contains it.
     let mut reach: Option<Range<usize>> = None;
     for hit in hits {
-        if !competes(hit.sense) {
+        if hit.sense.contest().is_none() {
             kept.push(hit);
             continue;
         }
@@ -81,7 +80,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
 fn undo(hits: Vec<Hit>) -> Vec<Hit> {
     let idioms = ranges(&hits, |sense| sense == Sense::Says(Group::Idiom));
     let fine = ranges(&hits, |sense| sense == Sense::Says(Group::Fine));
-    let fails = ranges(&hits, |sense| is_failing(sense));
+    let fails = ranges(&hits, is_failing);
     let undone = |hit: &Hit| {
         let beside = |ranges: &[Range<usize>]| {
             let other = overlapping(ranges, &hit.range)?;
@@ -121,7 +120,7 @@ fn lists(text: &str, mentions: Vec<Mention>, joiners: &HashSet<String>) -> Vec<L
                 list.mentions.push(mention);
             }
             _ => {
-                lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() })
+                lists.push(List { range: mention.range.clone(), mentions: vec![mention], clause: 0, hits: Vec::new() });
             }
         }
     }
@@ -147,7 +146,11 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
         let failing = |hit: &&Hit| is_failing(hit.sense);
         let beside =
             |hit: &Hit| hit.range.start.abs_diff(list.range.end) <= 1 || hit.range.end.abs_diff(list.range.start) <= 1;
-        let reported = hits.iter().filter(failing).any(|hit| names(hit, &list) || !hit.names_service && beside(hit));
+        let stated = |hit: &Hit| matches!(hit.sense, Sense::Fails(_)) && here(&hit);
+        let reported = hits
+            .iter()
+            .filter(failing)
+            .any(|hit| names(hit, &list) || !hit.names_service && beside(hit) || stated(hit));
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let spoken = reported
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))

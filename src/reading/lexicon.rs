@@ -1,5 +1,7 @@
 //! The words of one language: how people say that something fails, works again, or is only remembered.
 
+use super::fold::Folded;
+use super::phrases::{Pattern, PhrasesBuilder, SYNTAX, written};
 use super::problem::{DataFile, Problem, Word};
 use super::{Stage, Surface, Symptom};
 use serde::{Deserialize, Serialize};
@@ -118,7 +120,13 @@ macro_rules! embedded {
 impl Lexicon {
     /// The languages that come with the program.
     pub fn embedded() -> Result<Vec<Lexicon>, Problem> {
-        embedded!("en", "es", "pt").into_iter().map(|(name, text)| Lexicon::parse(name, text)).collect()
+        embedded!(
+            "en", "es", "pt", "fr", "de", "it", "nl", "pl", "tr", "id", "tl", "vi", "ja", "ko", "zh", "th", "hi", "ar",
+            "ru", "uk"
+        )
+        .into_iter()
+        .map(|(name, text)| Lexicon::parse(name, text))
+        .collect()
     }
 
     /// Reads one language's file. `name` is what problems call it.
@@ -143,8 +151,7 @@ impl Lexicon {
             official: located(&file, parsed.official),
         };
         for (word, _) in lexicon.entries() {
-            super::phrases::Pattern::parse(&word.text)
-                .map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), super::phrases::SYNTAX))?;
+            Pattern::parse(&word.text).map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), SYNTAX))?;
         }
         if let Some(tag) = lexicon.hashtags.iter().find(|tag| !tag.text.contains("{s}")) {
             return Err(tag.problem(
@@ -153,6 +160,60 @@ impl Lexicon {
             ));
         }
         Ok(lexicon)
+    }
+
+    /// Phrases that are there twice, that say two things, or that change nothing because a shorter one says the same.
+    pub fn problems(lexicons: &[Lexicon]) -> Vec<Problem> {
+        lexicons.iter().flat_map(|lexicon| [lexicon.repeated(), lexicon.needless()]).flatten().collect()
+    }
+
+    fn repeated(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut seen: BTreeMap<(String, Option<Contest>), (Sense, usize)> = BTreeMap::new();
+        for (word, sense) in self.entries() {
+            match seen.insert((Folded::text_of(&word.text), sense.contest()), (sense, word.line)) {
+                Some((other, line)) if other == sense => problems.push(word.problem(
+                    format!("`{}` is there twice", word.text),
+                    &format!("take it out here or in line {line}; accents and capitals make no difference"),
+                )),
+                Some((other, line)) if sense.contest().is_some() => problems.push(word.problem(
+                    format!("`{}` {} here and {} in line {line}", word.text, sense.means(), other.means()),
+                    "keep it in the group that is right most often, and put longer phrases into the other",
+                )),
+                _ => {}
+            }
+        }
+        problems
+    }
+
+    /// A phrase is needless if a part of it says the same, and no part of it says anything else.
+    fn needless(&self) -> Vec<Problem> {
+        let mut builder = PhrasesBuilder::default();
+        let patterns = || {
+            let competing = self.entries().filter(|(_, sense)| sense.contest().is_some());
+            competing.filter_map(|(word, sense)| Some((word, sense, Pattern::parse(&word.text).ok()?)))
+        };
+        patterns().for_each(|(_, sense, pattern)| builder.add(&pattern, sense, Some(0)));
+        let Ok(phrases) = builder.build() else { return Vec::new() };
+        let mut problems = Vec::new();
+        for (word, sense, pattern) in patterns() {
+            let [part] = pattern.parts.as_slice() else { continue };
+            let mut hits = phrases.find(&part.text, None);
+            hits.retain(|hit| hit.sense.contest() == sense.contest());
+            let shorter = hits.iter().find(|hit| {
+                hit.sense == sense && hit.names_service == pattern.names_service && hit.range.len() < part.text.len()
+            });
+            if let Some(shorter) = shorter
+                && hits.iter().all(|hit| hit.sense == sense)
+            {
+                let said = part.text.get(shorter.range.clone()).unwrap_or_default();
+                problems.push(word.problem(
+                    format!("`{}` changes nothing", word.text),
+                    &format!("`{}` says the same already: take the longer one out", written(said)),
+                ));
+            }
+        }
+        problems
     }
 
     /// Every phrase with what it says.
@@ -200,7 +261,23 @@ pub enum Sense {
     Near(usize),
 }
 
+/// Where phrases are compared with each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Contest {
+    People,
+    Official,
+}
+
 impl Sense {
+    /// Phrases of the same contest are compared, and the longest wins: what people say, and what services say.
+    pub fn contest(self) -> Option<Contest> {
+        match self {
+            Sense::Says(_) | Sense::Fails(_) => Some(Contest::People),
+            Sense::Stage(_) => Some(Contest::Official),
+            _ => None,
+        }
+    }
+
     /// In plain words, for `explain`.
     pub fn means(self) -> String {
         match self {
@@ -232,5 +309,45 @@ fn spoken(symptom: Symptom) -> &'static str {
         Symptom::Notifications => "notifications",
         Symptom::Connection => "the connection",
         Symptom::Other => "another part",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_embedded_lexicons_have_no_problems() {
+        let problems = Lexicon::problems(&Lexicon::embedded().unwrap());
+        assert!(problems.is_empty(), "{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+    }
+
+    #[test]
+    fn repeated_clashing_and_needless_phrases_are_found() {
+        let text = "language = \"en\"\n[phrases]\nreport = [\"is down\", \"Is Down\", \"is down again\", \"is down bad\"]\n\
+            fine = [\"stopped\"]\nidiom = [\"down bad\", \"stopped\"]\n";
+        let problems = Lexicon::problems(&[Lexicon::parse("en.toml", text).unwrap()]);
+        let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (3, "`Is Down` is there twice"),
+                (5, "`stopped` means something else here and says that it works in line 4"),
+                (3, "`is down again` changes nothing"),
+            ]
+        );
+    }
+
+    #[test]
+    fn mistakes_are_told_with_their_line() {
+        for (text, line, part) in [
+            ("language = \"en\"\n[phrases]\nrepotr = []\n", 3, "repotr"),
+            ("language = \"en\"\n[phrases]\nreport = [\n  \"a*b\",\n]\n", 4, "a*b"),
+            ("language = \"en\"\nhashtags = [\"down\"]\n", 2, "names no service"),
+        ] {
+            let problem = Lexicon::parse("en.toml", text).unwrap_err();
+            assert_eq!(problem.line, line, "{problem}");
+            assert!(problem.message.contains(part), "{problem}");
+        }
     }
 }

@@ -69,9 +69,13 @@ impl Names {
             let forms =
                 [(&service.names, Form::Name), (&service.words, Form::Word), (&service.capitals, Form::Capital)];
             for (words, form) in forms {
-                words.iter().for_each(|word| add(Folded::text_of(&word.text), form));
+                for word in words {
+                    add(Folded::text_of(&word.text), form);
+                }
             }
-            service.tags().into_iter().for_each(|tag| add(tag, Form::Tag));
+            for tag in service.tags() {
+                add(tag, Form::Tag);
+            }
             for (network, words) in &service.accounts {
                 for word in words {
                     let account = Folded::text_of(&word.text);
@@ -90,7 +94,11 @@ impl Names {
             uses: texts.into_values().collect(),
             endings: lexicons.iter().flat_map(|lexicon| folded(&lexicon.endings)).collect(),
             beginnings: lexicons.iter().flat_map(|lexicon| folded(&lexicon.beginnings)).collect(),
-            templates: lexicons.iter().flat_map(|lexicon| folded(&lexicon.hashtags)).filter_map(template).collect(),
+            templates: lexicons
+                .iter()
+                .flat_map(|lexicon| folded(&lexicon.hashtags))
+                .filter_map(|text| template(&text))
+                .collect(),
             accounts,
         })
     }
@@ -146,8 +154,7 @@ impl Names {
         }
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
-        let range =
-            if self.is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
+        let range = if is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
         Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
     }
 
@@ -186,7 +193,7 @@ impl Names {
 
     /// Whether a name is found as a word of its own, if with an ending or a beginning that may hang on it.
     fn bounded(&self, text: &str, found: &Match) -> bool {
-        if self.is_whole(text, found) {
+        if is_whole(text, found) {
             return true;
         }
         let name = text.get(found.range()).unwrap_or_default();
@@ -196,16 +203,16 @@ impl Names {
             && (before.is_empty() || self.beginnings.contains(before))
             && (after.is_empty() || self.endings.contains(after))
     }
-
-    fn is_whole(&self, text: &str, found: &Match) -> bool {
-        [found.start(), found.end()].into_iter().all(|at| match (text.get(..at), text.get(at..)) {
-            (Some(before), Some(after)) => is_boundary(before.chars().next_back(), after.chars().next()),
-            _ => false,
-        })
-    }
 }
 
-fn template(text: String) -> Option<(String, String)> {
+fn is_whole(text: &str, found: &Match) -> bool {
+    [found.start(), found.end()].into_iter().all(|at| match (text.get(..at), text.get(at..)) {
+        (Some(before), Some(after)) => is_boundary(before.chars().next_back(), after.chars().next()),
+        _ => false,
+    })
+}
+
+fn template(text: &str) -> Option<(String, String)> {
     text.split_once("{s}").map(|(before, after)| (before.to_owned(), after.to_owned()))
 }
 
@@ -265,7 +272,7 @@ fn specials(text: &str) -> Vec<Special> {
         let free = specials.last().map_or(0, |last| last.range.end);
         let Some(rest) = text.get(at..).filter(|_| at >= free) else { continue };
         let (kind, start, end) = match mark {
-            "#" => (Kind::Hashtag, at, at + 1 + run(rest, |ch| is_word(ch))),
+            "#" => (Kind::Hashtag, at, at + 1 + run(rest, is_word)),
             "@" => (Kind::Account, at, at + 1 + run(rest, |ch| is_word(ch) || matches!(ch, '.' | '-' | '@'))),
             ":" if rest.starts_with("://") => (Kind::Link, link_start(text, at, free), at + link_length(rest)),
             "." if text.get(free..at).is_some_and(|before| before.ends_with("www")) => {

@@ -17,6 +17,11 @@ const GAP: usize = 25;
 pub const SYNTAX: &str = "words with single spaces; `{s}` is a service's name, ` .. ` a gap of a few words, a last `*` any ending, \
      a first `~` counts only in texts of this language";
 
+/// A piece of a masked text as a data file would write it.
+pub fn written(text: &str) -> String {
+    text.replace(SERVICE_SIGN, "{s}")
+}
+
 /// A phrase as it is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
@@ -96,6 +101,7 @@ struct Phrase {
 }
 
 /// All phrases, ready to be looked for.
+#[expect(clippy::struct_field_names, reason = "they are the phrases themselves")]
 pub struct Phrases {
     automaton: AhoCorasick,
     /// For each text of the automaton, the phrases that have it and as which part.
@@ -206,4 +212,49 @@ fn chain(text: &str, pieces: &[(usize, Range<usize>)], first: usize, parts: usiz
 /// Whether a gap is short and within one sentence.
 fn bridges(gap: &str) -> bool {
     gap.chars().take(GAP + 1).count() <= GAP && !gap.contains(['\n', '!', '?', ';', '。']) && !gap.contains(". ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::lexicon::Group;
+    use super::*;
+
+    fn found(phrases: &[&str], text: &str) -> Vec<String> {
+        let mut builder = PhrasesBuilder::default();
+        for phrase in phrases {
+            builder.add(&Pattern::parse(phrase).unwrap(), Sense::Says(Group::Report), Some(0));
+        }
+        let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
+        let hits = builder.build().unwrap().find(&text, None);
+        hits.into_iter().map(|hit| written(&text[hit.range])).collect()
+    }
+
+    #[test]
+    fn phrases_are_words_with_gaps_and_endings() {
+        assert_eq!(found(&["{s} is down"], "look, {s} IS down!"), ["{s} is down"]);
+        assert!(found(&["down"], "download the countdown").is_empty());
+        assert_eq!(found(&["can't .. log in"], "i cant even seem to log in"), ["cant even seem to log in"]);
+        assert!(found(&["can't .. log in"], "i can't. you log in").is_empty());
+        assert!(found(&["can't .. log in"], "i can't say that on most days of the week i log in").is_empty());
+        assert_eq!(found(&["çök*"], "instagram çöktü"), ["coktu"].map(|_| "cok"));
+        assert_eq!(found(&["落ちて"], "ツイッター落ちてる"), ["落ちて"]);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_for_is_refused() {
+        for phrase in ["", "  ", "~", "a .. ", "a*b c", "*"] {
+            assert!(Pattern::parse(phrase).is_err(), "{phrase}");
+        }
+    }
+
+    #[test]
+    fn a_marked_phrase_needs_its_language() {
+        let mut builder = PhrasesBuilder::default();
+        builder.add(&Pattern::parse("~off").unwrap(), Sense::Says(Group::Report), Some(3));
+        builder.add(&Pattern::parse("não").unwrap(), Sense::Common, Some(3));
+        let phrases = builder.build().unwrap();
+        assert!(phrases.find("off", Some(1)).is_empty());
+        assert_eq!(phrases.find("off", Some(3)).len(), 1);
+        assert_eq!(phrases.find("nao off", None).len(), 2);
+    }
 }

@@ -67,6 +67,6 @@ impl<'a> DataFile<'a> {
 
     fn line(&self, span: Range<usize>) -> usize {
         let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        1 + before.iter().filter(|byte| **byte == b'\n').count()
+        1 + before.split(|byte| *byte == b'\n').count().saturating_sub(1)
     }
 }

@@ -3,7 +3,7 @@
 use super::catalogue::Catalogue;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
-use super::lexicon::{Lexicon, Sense};
+use super::lexicon::{Contest, Lexicon, Sense};
 use super::names::{Mention, Names, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
 use super::place::Places;
@@ -19,9 +19,9 @@ pub struct Reader {
     names: Names,
     phrases: Phrases,
     joiners: HashSet<String>,
-    places: Places,
-    /// The place of each language's lexicon.
+    /// Each language's number.
     languages: HashMap<String, usize>,
+    places: Places,
 }
 
 /// Why no reader can be made.
@@ -43,18 +43,25 @@ impl Reader {
                 builder.add(&pattern, sense, lexicon);
             }
         };
-        for (place, lexicon) in lexicons.iter().enumerate() {
-            lexicon.entries().for_each(|(word, sense)| add(word, sense, Some(place)));
+        let mut languages = HashMap::new();
+        for lexicon in lexicons {
+            // Several lexicons may speak one language: the program's and the configuration's.
+            let next = languages.len();
+            let language = *languages.entry(lexicon.language.clone()).or_insert(next);
+            lexicon.entries().for_each(|(word, sense)| add(word, sense, Some(language)));
         }
         for (place, service) in catalogue.services().iter().enumerate() {
-            service.near.iter().for_each(|word| add(word, Sense::Near(place), None));
+            for word in &service.near {
+                add(word, Sense::Near(place), None);
+            }
             for (symptom, words) in &service.parts {
-                words.iter().for_each(|word| add(word, Sense::PartOf(place, *symptom), None));
+                for word in words {
+                    add(word, Sense::PartOf(place, *symptom), None);
+                }
             }
         }
         let joiners = lexicons.iter().flat_map(|lexicon| &lexicon.joiners);
         let joiners = joiners.map(|word| Folded::text_of(&word.text)).collect();
-        let languages = lexicons.iter().enumerate().map(|(place, lexicon)| (lexicon.language.clone(), place)).collect();
         Ok(Reader { phrases: builder.build()?, catalogue, names, joiners, places: Places::embedded(), languages })
     }
 
@@ -92,7 +99,8 @@ impl Reader {
             return Vec::new();
         }
         let (masked, mentions) = mask(&folded, mentions, &opaque);
-        let hits = self.phrases.find(&masked.text, self.language(post));
+        let mut hits = self.phrases.find(&masked.text, self.language(post));
+        hits.retain(|hit| hit.sense.contest() != Some(Contest::Official));
         let verdicts = judge(&masked.text, mentions, hits, &self.joiners);
         verdicts.into_iter().filter_map(|verdict| self.reading(text, &masked, verdict, None)).collect()
     }
@@ -102,9 +110,10 @@ impl Reader {
         let folded = Folded::new(text);
         let (mentions, opaque) = self.names.find(text, &folded);
         let (masked, mentions) = mask(&folded, mentions, &opaque);
-        let mut hits = self.phrases.find(&masked.text, self.language(post));
-        hits.retain(|hit| !matches!(hit.sense, Sense::Says(_)));
-        let hits = strongest(hits);
+        let hits = self.phrases.find(&masked.text, self.language(post));
+        let (stages, mut hits): (Vec<Hit>, Vec<Hit>) =
+            hits.into_iter().partition(|hit| hit.sense.contest() == Some(Contest::Official));
+        hits.extend(strongest(stages));
         let says = |stage| hits.iter().any(|hit| hit.sense == Sense::Stage(stage));
         let stage = match (says(Stage::Resolved), says(Stage::Acknowledged)) {
             (true, _) => Stage::Resolved,
@@ -172,4 +181,123 @@ impl Reader {
 
 fn names(mention: &Mention, name: &str) -> String {
     if mention.down_tag { format!("a hashtag that says that {name} is down") } else { format!("names {name}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::sync::LazyLock;
+
+    static READER: LazyLock<Reader> =
+        LazyLock::new(|| Reader::new(Catalogue::embedded().unwrap(), &Lexicon::embedded().unwrap()).unwrap());
+
+    fn read(text: &str) -> Vec<Reading> {
+        READER.read(&Post { text: text.to_owned(), ..Post::default() }).readings
+    }
+
+    fn said(text: &str) -> Vec<(String, Kind)> {
+        read(text).into_iter().map(|reading| (reading.service.to_string(), reading.kind)).collect()
+    }
+
+    fn report(service: &str) -> Vec<(String, Kind)> {
+        vec![(service.to_owned(), Kind::Report)]
+    }
+
+    #[test]
+    fn each_service_has_its_own_fate() {
+        assert_eq!(said("Facebook is fine but Instagram is down"), report("instagram"));
+        assert_eq!(said("everyone running to Twitter because TikTok is down"), report("tiktok"));
+        let all = said("Facebook, Instagram and WhatsApp are all down");
+        assert_eq!(all.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["instagram", "facebook", "whatsapp"]);
+    }
+
+    #[test]
+    fn ordinary_words_need_more() {
+        assert_eq!(said("is X down"), report("x"));
+        assert_eq!(said("solve for x, it is not working"), []);
+        assert_eq!(said("The signal here is bad and nothing is working"), []);
+    }
+
+    #[test]
+    fn links_and_other_peoples_handles_name_nothing() {
+        assert_eq!(said("is down https://tiktok.com/@someone"), []);
+        assert_eq!(said("@tiktokfan42 my car is not working"), []);
+        assert_eq!(said("mail me at someone@gmail.com, the site is down"), []);
+    }
+
+    #[test]
+    fn an_official_account_gives_a_stage_or_nothing() {
+        let official = |text: &str| {
+            let post =
+                Post { source: "x".into(), author: "@TikTokSupport".into(), text: text.into(), ..Post::default() };
+            READER.read(&post).readings.into_iter().map(|reading| (reading.kind, reading.stage)).collect::<Vec<_>>()
+        };
+        assert_eq!(official("We are looking into it"), [(Kind::Official, Some(Stage::Acknowledged))]);
+        assert_eq!(official("Back to normal!"), [(Kind::Official, Some(Stage::Resolved))]);
+        assert_eq!(official("Meet this month's creators"), []);
+    }
+
+    #[test]
+    fn reasons_are_said_in_plain_words() {
+        let readings = read("Can't log in to TikTok 😭");
+        let why: Vec<(&str, usize, &str)> =
+            readings[0].why.iter().map(|span| (span.text.as_str(), span.start, span.means.as_str())).collect();
+        assert_eq!(why, [("Can't log in", 0, "says that log-in fails"), ("TikTok", 16, "names TikTok")]);
+        assert_eq!(readings[0].symptoms, [Symptom::Login]);
+    }
+
+    #[test]
+    fn symptoms_are_empty_where_none_is_stated() {
+        assert!(read("tiktok down")[0].symptoms.is_empty());
+    }
+
+    /// Texts made of words that matter and of anything else.
+    fn texts() -> impl Strategy<Value = String> {
+        let word = prop_oneof![
+            Just("TikTok"),
+            Just("#tiktokdown"),
+            Just("Ｘ is down"),
+            Just("can’t log in"),
+            Just("caí\u{301}do"),
+            Just("@"),
+            Just("틱톡"),
+            Just("https://x.com"),
+            Just(", "),
+            Just("\n"),
+            Just("is"),
+            Just("downnnnn"),
+            Just("#"),
+            Just("ß"),
+        ];
+        let piece = prop_oneof![word.prop_map(str::to_owned), any::<String>(), Just(" ".to_owned())];
+        proptest::collection::vec(piece, 0..20).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn spans_lie_in_the_text(text in texts()) {
+            for reading in read(&text) {
+                prop_assert!(!reading.why.is_empty());
+                for span in reading.why {
+                    prop_assert_eq!(text.get(span.start..span.end), Some(span.text.as_str()));
+                    prop_assert!(!span.text.is_empty());
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            read(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    #[test]
+    fn hostile_repetition_is_read_in_time() {
+        for unit in ["tiktok ", "can't ", "#", "@x", "is tiktok down, ", "tiktok's ", "a.", "가", "down "] {
+            let started = std::time::Instant::now();
+            read(&unit.repeat(crate::post::TEXT_LIMIT));
+            assert!(started.elapsed().as_millis() < 2000, "{unit}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The course of an incident as dated entries, each with what it rests on.
 
 use super::{Audience, Count, Entry, headline, limits, time, words};
-use crate::answer::{IncidentFile, Quote};
+use crate::answer::{IncidentFile, Quote, SeriesPoint};
 use crate::incident::{Incident, Phase, PhaseEntry, RegionalImpact};
 use crate::reading::Kind;
 use crate::region::Region;
@@ -12,6 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const BEFORE_TURN: TimeDelta = TimeDelta::minutes(15);
 /// Regions that begin within this time of each other are told together.
 const TOGETHER: TimeDelta = TimeDelta::minutes(10);
+/// Countries that are told by name in one entry.
+const COUNTRIES_TOLD: usize = 5;
 /// Posts that show no turn are quoted at most so many an hour, for what an hour was like.
 const QUOTES_AN_HOUR: usize = 2;
 
@@ -82,12 +84,13 @@ fn quote<'a>(file: &'a IncidentFile, reference: &str) -> Option<&'a Quote> {
     file.quotes.iter().find(|quote| quote.reference == reference)
 }
 
-/// World counts in `[from, until)`, where any are kept.
+/// World counts in the steps that lie within `[from, until)`, to which the step of `from` itself is added.
 fn count(file: &IncidentFile, from: DateTime<Utc>, until: DateTime<Utc>) -> Option<Count> {
-    let points: Vec<_> = file.course.iter().filter(|point| from <= point.at && point.at < until).collect();
-    if points.is_empty() {
-        return None;
-    }
+    let (first, second) = (file.course.first()?, file.course.get(1)?);
+    let step = second.at - first.at;
+    let within = |point: &&SeriesPoint| from < point.at + step && point.at + step <= until;
+    let points: Vec<_> = file.course.iter().filter(within).collect();
+    let (from, until) = (points.first()?.at, points.last()?.at + step);
     let observed = points.iter().map(|point| point.observed).sum();
     let expected = points.iter().map(|point| point.expected).sum();
     Some(Count { region: Region::WORLD, from, until, observed, expected })
@@ -128,9 +131,10 @@ fn peak(incident: &Incident) -> Entry {
     Entry { counts, ..entry(peak.at, "peak", text) }
 }
 
-/// Where it showed, in the order in which it did: countries and parts that began together are told together.
+/// Where it showed, in the order in which it did: countries that began together are told together, at the start of
+/// the one with most reports. Their parts are left to the list of places.
 fn regions(incident: &Incident, reader: &Audience) -> Vec<Entry> {
-    let mut impacts: Vec<_> = incident.regions.iter().filter(|impact| impact.region != Region::WORLD).collect();
+    let mut impacts: Vec<_> = incident.regions.iter().filter(|impact| impact.region.is_country()).collect();
     impacts.sort_by_key(|impact| (impact.start.estimate, std::cmp::Reverse(impact.reports), impact.region));
     let mut groups: Vec<Vec<&RegionalImpact>> = Vec::new();
     for impact in impacts {
@@ -140,9 +144,15 @@ fn regions(incident: &Incident, reader: &Audience) -> Vec<Entry> {
         }
     }
     let told = |(position, mut group): (usize, Vec<&RegionalImpact>)| {
-        let at = group.first()?.start.estimate;
         group.sort_by_key(|impact| std::cmp::Reverse(impact.reports));
-        let names: Vec<String> = group.iter().map(|impact| (reader.region)(impact.region)).collect();
+        let at = group.first()?.start.estimate.max(incident.start.estimate);
+        let name = |impact: &&RegionalImpact| words::within_sentence(&(reader.region)(impact.region));
+        let mut names: Vec<String> = group.iter().take(COUNTRIES_TOLD).map(name).collect();
+        match group.len() - names.len() {
+            0 => {}
+            1 => names.push("one more country".to_owned()),
+            more => names.push(format!("{more} more countries")),
+        }
         let also = if position == 0 { "It shows in" } else { "It now shows in" };
         let counts = group.iter().map(|impact| Count {
             region: impact.region,
@@ -222,5 +232,9 @@ fn other_posts(file: &IncidentFile, reader: &Audience, told: &BTreeSet<&str>) ->
 }
 
 fn from(quote: &Quote, reader: &Audience) -> String {
-    if quote.region == Region::WORLD { String::new() } else { format!("in {} ", (reader.region)(quote.region)) }
+    if quote.region == Region::WORLD {
+        String::new()
+    } else {
+        format!("in {} ", words::within_sentence(&(reader.region)(quote.region)))
+    }
 }

@@ -168,9 +168,9 @@ pub fn hostile() -> IncidentFile {
 
 pub fn name(region: Region) -> String {
     match region.as_str() {
-        "GB" => "the United Kingdom".to_owned(),
-        "US" => "the United States".to_owned(),
-        "US-TX" => "Texas".to_owned(),
+        "GB" => "United Kingdom".to_owned(),
+        "US" => "United States".to_owned(),
+        "US-TX" => "Texas, US".to_owned(),
         "JP" => "Japan".to_owned(),
         code => code.to_owned(),
     }

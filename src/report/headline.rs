@@ -56,7 +56,7 @@ fn whereabouts(incident: &Incident, reader: &Audience) -> String {
             break;
         }
         held += impact.reports;
-        named.push((reader.region)(impact.region));
+        named.push(words::within_sentence(&(reader.region)(impact.region)));
     }
     match countries.len() - named.len() {
         0 if named.is_empty() => String::new(),

@@ -83,6 +83,9 @@ fn places(out: &mut String, timeline: &Timeline) {
             moment(row.start.estimate, timeline),
             words::thousands(row.reports)
         );
+        if row.left_out > 0 {
+            let _ = writeln!(out, "<tr><td class=\"part\" colspan=\"4\">and {} more</td></tr>", row.left_out);
+        }
     }
     out.push_str("</table></div>\n");
 }

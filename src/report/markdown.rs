@@ -57,6 +57,9 @@ fn places(out: &mut Vec<String>, timeline: &Timeline) {
         let start = time::both_clocks(row.start.estimate, timeline.zone);
         let end = row.end.map_or_else(|| "now".to_owned(), |end| time::both_clocks(end.estimate, timeline.zone));
         out.push(format!("| {} | {start} | {end} | {} |", markdown(&row.name), words::thousands(row.reports)));
+        if row.left_out > 0 {
+            out.push(format!("| and {} more | | | |", row.left_out));
+        }
     }
     out.push(String::new());
 }

@@ -18,7 +18,7 @@ use crate::answer::{IncidentFile, Quote, SeriesPoint};
 use crate::incident::{Incident, Interval, Phase};
 use crate::reading::ServiceId;
 use crate::region::Region;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use ink::Ink;
 use serde::Serialize;
@@ -75,6 +75,8 @@ pub struct PlaceRow {
     pub reports: u64,
     /// Distinct people in the busiest minute.
     pub peak: u64,
+    /// Parts of the same country that follow this row and are left out.
+    pub left_out: usize,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -184,6 +186,9 @@ fn phase_name(phase: Phase) -> &'static str {
     }
 }
 
+/// Of a country, so many parts are told, those with most reports; the JSON has all.
+const PARTS_TOLD: usize = 4;
+
 /// The world first, then the countries with most reports, each followed by its parts.
 fn places(incident: &Incident, reader: &Audience) -> Vec<PlaceRow> {
     let country = |region: Region| region.path().find(|region| region.is_country());
@@ -204,20 +209,46 @@ fn places(incident: &Incident, reader: &Audience) -> Vec<PlaceRow> {
             impact.region,
         )
     });
-    let row = |impact: &crate::incident::RegionalImpact| PlaceRow {
-        region: impact.region,
-        name: if impact.region == Region::WORLD { "World".to_owned() } else { (reader.region)(impact.region) },
-        start: impact.start,
-        end: impact.end,
-        reports: impact.reports,
-        peak: impact.peak.observed,
-    };
-    rows.into_iter().map(row).collect()
+    let mut told: Vec<PlaceRow> = Vec::new();
+    let mut parts = 0;
+    for impact in rows {
+        let part = impact.region.parent().filter(|parent| parent.is_country());
+        parts = if part.is_some() { parts + 1 } else { 0 };
+        match told.last_mut() {
+            Some(last) if parts > PARTS_TOLD => last.left_out += 1,
+            _ => told.push(PlaceRow {
+                region: impact.region,
+                name: place_name(impact.region, part, reader),
+                start: impact.start,
+                end: impact.end,
+                reports: impact.reports,
+                peak: impact.peak.observed,
+                left_out: 0,
+            }),
+        }
+    }
+    told
+}
+
+/// A part's name does not repeat its country, under which it stands.
+fn place_name(region: Region, country: Option<Region>, reader: &Audience) -> String {
+    if region == Region::WORLD {
+        return "World".to_owned();
+    }
+    let name = (reader.region)(region);
+    let short = country.and_then(|country| name.strip_suffix(country.as_str())?.strip_suffix(", "));
+    short.unwrap_or(&name).to_owned()
 }
 
 fn hours(file: &IncidentFile) -> Vec<HourRow> {
     let mut rows: BTreeMap<DateTime<Utc>, Vec<(&'static str, u64)>> = BTreeMap::new();
-    for hour in file.symptoms_by_hour.iter().filter(|hour| hour.reports > 0) {
+    // Everyday complaints before and after are not part of it.
+    let during = |hour: &&crate::answer::SymptomHour| {
+        hour.reports > 0
+            && hour.at + TimeDelta::hours(1) > file.incident.start.low
+            && file.incident.end.is_none_or(|end| hour.at < end.high)
+    };
+    for hour in file.symptoms_by_hour.iter().filter(during) {
         rows.entry(hour.at).or_default().push((words::symptom(hour.symptom), hour.reports));
     }
     let mut rows: Vec<HourRow> = rows.into_iter().map(|(at, symptoms)| HourRow { at, symptoms }).collect();

@@ -12,7 +12,7 @@ use unicode_width::UnicodeWidthStr as _;
 /// Lines longer than this are hard to read.
 const READABLE: usize = 100;
 /// Bars of the chart: at most so many lines of this many columns.
-const BARS: usize = 26;
+const BARS: usize = 32;
 const BAR_WIDTH: usize = 32;
 
 pub(super) fn render(timeline: &Timeline, width: usize, ink: Ink) -> String {
@@ -145,6 +145,9 @@ fn places(page: &mut Page, timeline: &Timeline) {
         let end = row.end.map_or_else(|| "now".to_owned(), |end| time::clock(end.estimate, timeline.zone));
         let span = format!("{start} to {end}");
         page.line(&format!("  {part}{name}{pad} {span:<24} {}", words::count(row.reports, "report")));
+        if row.left_out > 0 {
+            page.line(&format!("    and {} more", row.left_out));
+        }
     }
 }
 

@@ -43,6 +43,14 @@ pub fn list(items: &[String]) -> String {
     }
 }
 
+/// A place's name as it stands within a sentence: `the United States`, `Japan`.
+pub fn within_sentence(place: &str) -> String {
+    let starts = ["United ", "Netherlands", "Philippines", "Bahamas", "Maldives", "Gambia", "Seychelles", "Comoros"];
+    let ends = [" Islands", " Republic", " Emirates", " Territories"];
+    let article = starts.iter().any(|start| place.starts_with(start)) || ends.iter().any(|end| place.ends_with(end));
+    if article { format!("the {place}") } else { place.to_owned() }
+}
+
 /// `1 report`, `12,345 reports`.
 pub fn count(number: u64, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };

@@ -159,14 +159,14 @@ fn tls(config: &Config) -> Result<rustls::ClientConfig, ConfigError> {
             return Err(bad("holds no certificate".to_owned()));
         }
     }
-    let client_error = |error: rustls::Error| ConfigError::Client(error.to_string());
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(authorities, provider.clone());
+    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(authorities, provider.clone())
+        .map_err(|error| ConfigError::NoAuthority(error.to_string()))?;
     let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
     Ok(builder
-        .map_err(client_error)?
+        .map_err(|error| ConfigError::Client(error.to_string()))?
         .dangerous() // rustls' word for any verifier of one's own; this is the system's
-        .with_custom_certificate_verifier(Arc::new(verifier.map_err(client_error)?))
+        .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth())
 }
 
@@ -194,8 +194,8 @@ fn judge(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>)
 
 fn failed(url: &Url, error: &reqwest::Error) -> SourceError {
     if error.is_redirect() {
-        let url = error.url().unwrap_or(url).to_string();
-        return SourceError::Fenced { url, why: "too many redirects, or one that leaves the public hosts over TLS" };
+        let host = host_of(error.url().unwrap_or(url));
+        return SourceError::Fenced { host, why: "too many redirects, or one that leaves the public hosts over TLS" };
     }
     // Without the URL: a query may hold more than a log should.
     let mut cause: &dyn std::error::Error = error;
@@ -224,7 +224,7 @@ impl Fence {
     }
 
     fn check(&self, url: &Url) -> Result<(), SourceError> {
-        let fenced = |why| Err(SourceError::Fenced { url: url.to_string(), why });
+        let fenced = |why| Err(SourceError::Fenced { host: host_of(url), why });
         if self.is_local(url) {
             return Ok(());
         }

@@ -131,11 +131,8 @@ impl Source for Jetstream {
     fn read(&mut self, reply: Reply<'_>, now: DateTime<Utc>, found: &mut Found) -> Result<(), SourceError> {
         let host = host_of(self.server());
         let malformed = |cause: String| SourceError::Malformed { host: host.clone(), cause };
-        let frame: Frame = match reply {
-            Reply::Frame(text) => serde_json::from_str(text),
-            Reply::Page(page) => serde_json::from_slice(&page.body),
-        }
-        .map_err(|error| malformed(error.to_string()))?;
+        let Reply::Frame(text) = reply else { return Err(malformed("a page".to_owned())) };
+        let frame: Frame = serde_json::from_str(text).map_err(|error| malformed(error.to_string()))?;
         let time = instant(frame.time_us).filter(|time| *time <= now + AHEAD);
         let time = time.ok_or_else(|| malformed(format!("the time {} is not one", frame.time_us)))?;
         self.hear(time, found);
@@ -155,8 +152,8 @@ impl Source for Jetstream {
         self.turn = self.turn.wrapping_add(1);
     }
 
-    fn cursor(&self) -> Cursor {
-        Cursor(self.read_to.unwrap_or_default().timestamp_micros().to_string())
+    fn cursor(&self) -> Option<Cursor> {
+        Some(Cursor(self.read_to?.timestamp_micros().to_string()))
     }
 }
 

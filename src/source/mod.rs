@@ -36,7 +36,7 @@ pub struct Batch {
     /// The `source` of the posts themselves: `bluesky`, `mastodon`.
     pub network: &'static str,
     pub events: Vec<Event>,
-    /// Where to go on once this batch is stored. `None` when nothing was read: the batch only brings `health`.
+    /// Where to go on once this batch is stored. `None` leaves it where it is: the batch only brings `health`.
     pub cursor: Option<Cursor>,
     /// The span of time that is now fully read, except for the gaps among the events.
     pub heard: Option<Span>,
@@ -47,19 +47,19 @@ pub struct Batch {
     pub health: Health,
 }
 
-/// How a source does.
+/// How a source does, since the job was started.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     pub state: State,
     /// When something was last read from it.
     pub last_success: Option<DateTime<Utc>>,
-    /// How far the last instant that is fully read lies behind the clock, in seconds.
-    pub lag_seconds: Option<i64>,
+    /// Up to where all is read: how far that lies behind the clock is the source's lag.
+    pub heard_until: Option<DateTime<Utc>>,
     /// Requests that the server still allows, as it said last.
     pub budget_left: Option<u32>,
-    /// Failed requests and broken streams since the job was started.
+    /// Failed requests and broken streams.
     pub errors: u64,
-    /// Posts and frames that could not be understood, and were skipped, since the job was started.
+    /// Posts and frames that could not be understood, and were skipped.
     pub odd: u64,
     pub last_error: Option<Failure>,
 }
@@ -180,8 +180,8 @@ pub trait Source: Send {
     /// The last request came to nothing: let others go first, or try another server.
     fn failed(&mut self, now: DateTime<Utc>);
 
-    /// Where to go on after all that was read.
-    fn cursor(&self) -> Cursor;
+    /// Where to go on after all that was read, once anything was.
+    fn cursor(&self) -> Option<Cursor>;
 }
 
 /// Why a request came to nothing.
@@ -198,8 +198,8 @@ pub enum SourceError {
     },
     #[error("{host} answered {status}: {hint}")]
     Refused { host: String, status: StatusCode, hint: &'static str },
-    #[error("{url} is not asked: {why}")]
-    Fenced { url: String, why: &'static str },
+    #[error("{host} is not asked: {why}")]
+    Fenced { host: String, why: &'static str },
     #[error("the answer of {host} was not understood: {cause}")]
     Malformed { host: String, cause: String },
     #[error("the answer of {host} is longer than {limit} bytes")]
@@ -221,8 +221,12 @@ pub enum ConfigError {
     NoHashtags,
     #[error("the stored cursor of {name} cannot be read: {cause}; delete the source's row to begin anew")]
     BadCursor { name: String, cause: String },
-    #[error("{path}: {cause}")]
+    #[error("`sources.http.authorities`: {path}: {cause}")]
     BadAuthority { path: String, cause: String },
+    #[error(
+        "{0}; install the system's package of certificate authorities, or name a PEM file in `sources.http.authorities`"
+    )]
+    NoAuthority(String),
     #[error("the HTTP client cannot be made: {0}")]
     Client(String),
 }

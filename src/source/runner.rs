@@ -193,9 +193,9 @@ impl Task {
         self.health.last_success = Some(now);
         self.health.state = if found.caught_up { State::Ok } else { State::Backfilling };
         if let Some((_, until)) = found.heard {
-            self.health.lag_seconds = Some((now - until).num_seconds().max(0));
+            self.health.heard_until = Some(until);
         }
-        let batch = Batch { cursor: Some(self.source.cursor()), ..self.batch(found) };
+        let batch = Batch { cursor: self.source.cursor(), ..self.batch(found) };
         self.batches.send(batch).await.map_err(|_| End::NobodyListens)
     }
 

@@ -371,7 +371,9 @@ impl Reader {
                 until: time(span.until),
                 why: span.why.clone(),
             });
+            let now = self.now()?;
             found.push(SourceAnswer {
+                lag_seconds: health.heard_until.map(|until| (now - until).num_seconds().max(0)),
                 gaps: gaps.collect(),
                 cursor: row.get(1)?,
                 posts: row.get::<_, i64>(2)? as u64,

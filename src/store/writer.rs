@@ -190,12 +190,12 @@ impl Writer {
         })
     }
 
-    /// Commits one batch.
-    pub fn append(&mut self, batch: &Append) -> Result<(), StoreError> {
+    /// Commits one batch. Gives the incidents that have lost evidence by it.
+    pub fn append(&mut self, batch: &Append) -> Result<BTreeSet<String>, StoreError> {
         let transaction = self.connection.transaction()?;
         append_mentions(&transaction, &batch.mentions)?;
         append_quotes(&transaction, &batch.quotes)?;
-        delete_posts(&transaction, &batch.deleted)?;
+        let mut poorer = delete_posts(&transaction, &batch.deleted)?;
         for span in &batch.listening {
             append_span(&transaction, span)?;
         }
@@ -204,7 +204,10 @@ impl Writer {
                 .prepare_cached(
                     "INSERT INTO source_state (instance, network, cursor, posts, health) VALUES (?1, ?2, ?3, ?4, ?5)
                      ON CONFLICT DO UPDATE SET cursor = coalesce(excluded.cursor, cursor),
-                         posts = posts + excluded.posts, health = excluded.health",
+                         posts = posts + excluded.posts,
+                         health = json_set(excluded.health,
+                             '$.last_success', coalesce(excluded.health ->> 'last_success', health ->> 'last_success'),
+                             '$.heard_until', coalesce(excluded.health ->> 'heard_until', health ->> 'heard_until'))",
                 )?
                 .execute(params![source.instance, source.network, source.cursor, source.posts as i64, source.health])?;
         }
@@ -223,10 +226,10 @@ impl Writer {
             )?;
         }
         if let Some(forget) = &batch.forget {
-            forget_old(&transaction, forget)?;
+            poorer.append(&mut forget_old(&transaction, forget)?);
         }
         transaction.commit()?;
-        Ok(())
+        Ok(poorer)
     }
 }
 
@@ -295,14 +298,34 @@ fn append_quotes(transaction: &Transaction, quotes: &[NewQuote]) -> Result<(), S
     Ok(())
 }
 
-fn delete_posts(transaction: &Transaction, deleted: &[(KeyHash, Minute)]) -> Result<(), StoreError> {
+fn delete_posts(transaction: &Transaction, deleted: &[(KeyHash, Minute)]) -> Result<BTreeSet<String>, StoreError> {
+    let mut poorer = BTreeSet::new();
     for (key, minute) in deleted {
         transaction
             .prepare_cached("INSERT OR IGNORE INTO tombstone (post, minute) VALUES (?1, ?2)")?
             .execute(params![key.0, minute.0])?;
-        transaction.prepare_cached("DELETE FROM quote WHERE post = ?1")?.execute([key.0])?;
+        poorer.append(&mut forget_quotes(transaction, "post = ?1", params![key.0])?);
     }
-    Ok(())
+    Ok(poorer)
+}
+
+/// Deletes quotes, and gives the incidents that named them as evidence.
+fn forget_quotes(
+    transaction: &Transaction,
+    condition: &str,
+    values: impl rusqlite::Params,
+) -> Result<BTreeSet<String>, StoreError> {
+    let delete = format!("DELETE FROM quote WHERE {condition} RETURNING post, evidence");
+    let mut delete = transaction.prepare_cached(&delete)?;
+    let gone = delete.query_map(values, |row| Ok((sql::key(row, 0)?, row.get::<_, bool>(1)?)))?;
+    let gone: Vec<(KeyHash, bool)> = gone.collect::<Result<_, _>>()?;
+    let mut citing = transaction.prepare_cached("SELECT id FROM incident WHERE instr(body, ?1)")?;
+    let mut poorer = BTreeSet::new();
+    for (key, _) in gone.iter().filter(|(_, evidence)| *evidence) {
+        let ids = citing.query_map([key.to_string()], |row| row.get(0))?;
+        poorer.extend(ids.collect::<Result<Vec<String>, _>>()?);
+    }
+    Ok(poorer)
 }
 
 /// Lengthens the span before it where the two touch, so that a stream heard for days is one row.
@@ -369,15 +392,10 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
     Ok(())
 }
 
-fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<(), StoreError> {
-    let forgotten = [
-        ("DELETE FROM mention WHERE minute < ?1", forget.keys_before),
-        ("DELETE FROM tombstone WHERE minute < ?1", forget.keys_before),
-        ("DELETE FROM quote WHERE minute < ?1 AND evidence = 0", forget.unquoted_before),
-        ("DELETE FROM quote WHERE minute < ?1", forget.quoted_before),
-    ];
-    for (statement, before) in forgotten {
-        transaction.prepare_cached(statement)?.execute([before.0])?;
+fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<BTreeSet<String>, StoreError> {
+    for statement in ["DELETE FROM mention WHERE minute < ?1", "DELETE FROM tombstone WHERE minute < ?1"] {
+        transaction.prepare_cached(statement)?.execute([forget.keys_before.0])?;
     }
-    Ok(())
+    forget_quotes(transaction, "minute < ?1 AND evidence = 0", params![forget.unquoted_before.0])?;
+    forget_quotes(transaction, "minute < ?1", params![forget.quoted_before.0])
 }

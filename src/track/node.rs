@@ -1,15 +1,17 @@
 //! One region of one service: its counts, its baselines and its alarm.
 
 use crate::count::{Exposure, MinuteCount};
+use crate::detect::baseline::QUARTER;
 use crate::detect::{self, Baseline, Expected, Sample, Score};
 use crate::minute::Minute;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use super::SETTLING;
+use super::{Alarm, SETTLING};
 
-/// Minutes over which a spike is looked at to tell whether it goes on.
-const ELEVATED_WINDOW: i64 = 15;
+/// Minutes over which a spike is looked at to tell whether it goes on: so many that it would bring these reports.
+const ELEVATED_WINDOW: (f64, f64) = (15.0, 120.0);
+const ELEVATED_REPORTS: f64 = 5.0;
 /// Nats by which those minutes must exceed what is expected.
 const ELEVATED: f64 = 3.0;
 
@@ -31,12 +33,29 @@ pub struct NodeTrack {
 pub struct OpenSpike {
     pub from: Minute,
     pub last_elevated: Minute,
+    /// The highest so far.
     pub score: f64,
+    /// Minutes over which it is told whether it goes on.
+    pub window: i64,
 }
 
-/// What each of a node's networks is expected to bring in a minute of one hour.
-struct Hourly {
-    hour: i64,
+impl OpenSpike {
+    /// A spike as it is when its alarm is raised at `now`.
+    pub fn of(alarm: &Alarm, now: Minute) -> OpenSpike {
+        let rate = alarm.score.observed_in_window / alarm.score.since.max(1) as f64;
+        let window = (ELEVATED_REPORTS / rate.max(1e-9)).clamp(ELEVATED_WINDOW.0, ELEVATED_WINDOW.1) as i64;
+        OpenSpike { from: alarm.from(now), last_elevated: now, score: alarm.score.llr, window }
+    }
+
+    /// Whether it has not been elevated for as long as it is looked at.
+    pub fn is_over(&self, now: Minute) -> bool {
+        now - self.last_elevated > self.window
+    }
+}
+
+/// What each of a node's networks is expected to bring in a minute of one quarter of an hour.
+struct WholeMinute {
+    quarter: i64,
     networks: Vec<Expected>,
 }
 
@@ -53,13 +72,13 @@ impl NodeTrack {
         self.counts.insert(minute, count);
     }
 
-    /// What each network is expected to bring in a whole minute of the hour that `minute` falls into.
-    fn hourly(&self, minute: Minute, parent: Option<&NodeTrack>) -> Hourly {
+    /// What each network is expected to bring in a whole minute, which is the same for a quarter of an hour.
+    fn whole_minute(&self, minute: Minute, parent: Option<&NodeTrack>) -> WholeMinute {
         let networks = self.baselines.iter().map(|(network, baseline)| {
             let parent = parent.and_then(|parent| parent.baselines.get(network));
             baseline.expected(minute, parent)
         });
-        Hourly { hour: minute.0.div_euclid(Minute::HOUR), networks: networks.collect() }
+        WholeMinute { quarter: minute.0.div_euclid(QUARTER), networks: networks.collect() }
     }
 
     /// What the node expects of each minute in `[from, until]`, as far as it was heard.
@@ -70,14 +89,14 @@ impl NodeTrack {
         parent: Option<&'a NodeTrack>,
         exposure: &'a Exposure,
     ) -> impl Iterator<Item = (Minute, Expected)> + 'a {
-        let mut hourly = self.hourly(from, parent);
+        let mut expectation = self.whole_minute(from, parent);
         let heard: Vec<_> = self.baselines.keys().map(|network| exposure.by_minute(network)).collect();
         (0..=(until - from)).map(move |offset| {
             let minute = from + offset;
-            if hourly.hour != minute.0.div_euclid(Minute::HOUR) {
-                hourly = self.hourly(minute, parent);
+            if expectation.quarter != minute.0.div_euclid(QUARTER) {
+                expectation = self.whole_minute(minute, parent);
             }
-            let networks = hourly.networks.iter().zip(&heard);
+            let networks = expectation.networks.iter().zip(&heard);
             (minute, networks.map(|(expected, heard)| expected.scaled(heard(minute))).sum())
         })
     }
@@ -130,16 +149,16 @@ impl NodeTrack {
             .unwrap_or_default()
     }
 
-    /// Whether the last quarter of an hour is still above what is expected.
-    pub fn is_elevated(&self, minute: Minute, parent: Option<&NodeTrack>, exposure: &Exposure) -> bool {
+    /// Whether the last `window` minutes are still above what is expected.
+    pub fn is_elevated(&self, minute: Minute, window: i64, parent: Option<&NodeTrack>, exposure: &Exposure) -> bool {
         let (mut observed, mut upper, mut heard) = (0.0, 0.0, 0.0);
-        for (minute, expected) in self.expected(minute - ELEVATED_WINDOW + 1, minute, parent, exposure) {
+        for (minute, expected) in self.expected(minute - window + 1, minute, parent, exposure) {
             observed += self.observed(minute, exposure);
             upper += expected.upper;
             heard += exposure.any(minute);
         }
         // What was not heard cannot have ended.
-        heard < ELEVATED_WINDOW as f64 / 2.0 || detect::poisson_llr(observed, upper) > ELEVATED
+        heard < window as f64 / 2.0 || detect::poisson_llr(observed, upper) > ELEVATED
     }
 
     /// Forgets the alarm, so that the next spike is found anew.
@@ -155,7 +174,7 @@ impl NodeTrack {
 
     /// The expectation of a whole minute, if it has moved since it was last told.
     pub fn expectation_to_tell(&mut self, minute: Minute, parent: Option<&NodeTrack>) -> Option<(f64, f64)> {
-        let expected: Expected = self.hourly(minute, parent).networks.into_iter().sum();
+        let expected: Expected = self.whole_minute(minute, parent).networks.into_iter().sum();
         let moved = self.told.is_none_or(|(mean, _)| (expected.mean - mean).abs() > 0.002 + 0.1 * mean);
         if !moved {
             return None;

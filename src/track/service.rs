@@ -19,8 +19,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const MEMORY: i64 = 6 * Minute::HOUR;
 /// The fewest people whose word makes an incident.
 const FEWEST_PEOPLE: u64 = 5;
-/// Minutes without elevated reports after which a spike is over.
-const CALM: i64 = 15;
 /// Minutes after which an outage that goes on is learnt as the new normal.
 const NEW_NORMAL: i64 = 3 * Minute::DAY;
 
@@ -40,6 +38,8 @@ pub struct ServiceTrack {
     /// Sorted by region, so that a parent comes before its parts.
     nodes: Vec<(Region, NodeTrack)>,
     course: Option<Course>,
+    /// When the last incident ended.
+    ended: Option<Minute>,
 }
 
 impl ServiceTrack {
@@ -165,15 +165,9 @@ impl ServiceTrack {
             let Some((region, node)) = self.nodes.get(index) else { continue };
             let region = *region;
             let alarm = alarms.get(&region);
-            let Some(mut spike) = node.spike.or(alarm.map(|alarm| OpenSpike {
-                from: alarm.from(now),
-                last_elevated: now,
-                score: alarm.score.llr,
-            })) else {
-                continue;
-            };
+            let Some(mut spike) = node.spike.or(alarm.map(|alarm| OpenSpike::of(alarm, now))) else { continue };
             let parent = self.parent(region);
-            let elevated = node.is_elevated(now, parent, context.exposure);
+            let elevated = node.is_elevated(now, spike.window, parent, context.exposure);
             if elevated {
                 spike.last_elevated = now;
             }
@@ -190,10 +184,9 @@ impl ServiceTrack {
                 score: spike.score,
                 incident: None,
             });
-            let over = now - spike.last_elevated > CALM;
             if let Some(node) = self.node_mut(region) {
                 node.spike = Some(spike);
-                if over {
+                if spike.is_over(now) {
                     node.reset_alarm();
                 }
             }
@@ -217,7 +210,7 @@ impl ServiceTrack {
         };
         let verdict = match self.course.take() {
             Some(course) => course.follow(&view, alarms),
-            None => Course::open(&view, alarms),
+            None => Course::open(&view, alarms, self.ended),
         };
         match verdict {
             Verdict::Nothing => {}
@@ -229,6 +222,11 @@ impl ServiceTrack {
                 }
                 if said {
                     findings.incidents.insert(course.id().to_owned(), course.incident().clone());
+                }
+                if course.was_resolved_at(context.minute) {
+                    self.ended = course.end();
+                    // What stands out from now on is new.
+                    self.nodes.iter_mut().for_each(|(_, node)| node.reset_alarm());
                 }
                 self.course = Some(*course);
             }

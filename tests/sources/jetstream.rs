@@ -1,6 +1,6 @@
 //! Jetstream's frames, recorded and odd.
 
-use crate::{bluesky, time};
+use crate::{bluesky, config, time};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::json;
@@ -40,7 +40,7 @@ fn recorded_frames_become_posts() {
     let first = DateTime::from_timestamp_micros(1_783_175_888_085_434).unwrap();
     let last = DateTime::from_timestamp_micros(1_783_175_888_390_226).unwrap();
     assert_eq!(found.heard, Some((first, last)));
-    assert_eq!(source.cursor().0, "1783175888390226");
+    assert_eq!(source.cursor().unwrap().0, "1783175888390226");
 
     let posts: Vec<&Post> =
         found.events.iter().filter_map(|event| if let Event::Post(post) = event { Some(post) } else { None }).collect();
@@ -95,7 +95,14 @@ fn an_odd_frame_costs_only_itself() {
             "commit": {"operation": "create", "collection": "app.bsky.feed.post", "rkey": "r", "record": record}});
         assert_eq!(read(&mut *source, &frame.to_string(), now).odd, 1);
     }
-    assert_eq!(source.cursor().0, micros.to_string());
+    assert_eq!(source.cursor().unwrap().0, micros.to_string());
+}
+
+#[test]
+fn a_source_that_has_read_nothing_has_no_cursor() {
+    let mut source = bluesky(None);
+    let _ = source.read(Reply::Frame("rubbish"), Utc::now(), &mut Found::default());
+    assert_eq!(source.cursor(), None);
 }
 
 #[test]
@@ -105,20 +112,21 @@ fn a_time_that_cannot_be_does_not_move_the_cursor() {
     for at in [i64::MAX, i64::MIN, 0, -8_334_601_228_800_000_000, (now + TimeDelta::days(400)).timestamp_micros()] {
         let frame = json!({"did": "d", "time_us": at, "kind": "identity"}).to_string();
         let _ = source.read(Reply::Frame(&frame), now, &mut Found::default());
-        assert_eq!(source.cursor().0, now.timestamp_micros().to_string());
+        assert_eq!(source.cursor().unwrap().0, now.timestamp_micros().to_string());
     }
 }
 
 #[test]
 fn the_first_start_reads_back_and_a_restart_rewinds_a_little() {
     let now = time("2026-07-04T14:00:00Z");
-    assert_eq!(cursor_of(&mut *bluesky(None), now), now - TimeDelta::hours(24));
+    let backfill = TimeDelta::hours(config().bluesky.backfill_hours.into());
+    assert_eq!(cursor_of(&mut *bluesky(None), now), now - backfill);
     let stored = now - TimeDelta::hours(3);
     let mut source = bluesky(Some(&stored.timestamp_micros().to_string()));
     assert_eq!(cursor_of(&mut *source, now), stored - TimeDelta::seconds(5));
     // What is read again moves nothing back.
     let found = read(&mut *source, &heartbeat(stored - TimeDelta::seconds(4)), now);
-    assert_eq!((found.events.len(), source.cursor().0), (0, stored.timestamp_micros().to_string()));
+    assert_eq!((found.events.len(), source.cursor().unwrap().0), (0, stored.timestamp_micros().to_string()));
     assert!(!found.caught_up);
 }
 

@@ -5,9 +5,11 @@
 
 mod jetstream;
 mod mastodon;
+mod newsletter;
 mod runner;
 mod servers;
 mod simulation;
+mod tls;
 
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use whatsdown::source::{self, Config, Cursor, Page, Source};
 
 /// The sources' defaults.
 fn config() -> Config {
-    toml::from_str(include_str!("../../fixtures/sources/default.toml")).unwrap()
+    whatsdown::config::Config::load(None).unwrap().sources
 }
 
 /// Bluesky alone, as after a restart with `cursor`.

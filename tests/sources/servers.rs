@@ -147,6 +147,8 @@ async fn replay(
     let mut cursor = 0;
     #[expect(clippy::result_large_err, reason = "the signature that tungstenite asks for")]
     let handshake = |request: &Request, response: Response| {
+        let agent = request.headers()["user-agent"].to_str().unwrap();
+        assert!(agent.starts_with("whatsdown/") && agent.contains("(+https://"), "{agent}");
         let query = request.uri().query().unwrap_or_default();
         assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
         cursor = query.split_once("cursor=").unwrap().1.parse().unwrap();

@@ -8,6 +8,8 @@ use chrono::{DateTime, Utc};
 
 /// Minutes back from the last sample in which an end is looked for.
 const WINDOW: usize = 180;
+/// Minutes before those from which the level is followed.
+const FOLLOWED_BEFORE: usize = 120;
 /// Time constants, in minutes, of the talk after the end, and of the recovery posts.
 const TALK: [f64; 5] = [1.0, 5.0, 10.0, 20.0, 40.0];
 const BACK: [f64; 3] = [4.0, 10.0, 25.0];
@@ -36,7 +38,8 @@ const SAID_EARLY: f64 = 6.0;
 /// posts are separate evidence: a rate in proportion to the reports before, a decaying burst after.
 pub fn end(samples: &[Sample], start: DateTime<Utc>, resolved: Option<DateTime<Utc>>) -> Option<EndEstimate> {
     let begun = Minute::of(start);
-    let lasted: Vec<Sample> = sane(samples).into_iter().filter(|sample| sample.minute >= begun).collect();
+    let recent = &samples[samples.len().saturating_sub(WINDOW + FOLLOWED_BEFORE)..];
+    let lasted: Vec<Sample> = sane(recent).into_iter().filter(|sample| sample.minute >= begun).collect();
     let failing = Failing::follow(&lasted, size(&lasted));
     let from = lasted.len().saturating_sub(WINDOW);
     let used = &lasted[from..];

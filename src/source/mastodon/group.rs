@@ -47,6 +47,8 @@ pub struct Place {
     marked_at: DateTime<Utc>,
     /// What was written up to here has been read.
     read_until: DateTime<Utc>,
+    /// A hashtag that has brought posts, so that the instance knows it.
+    known: Option<String>,
 }
 
 impl Place {
@@ -58,6 +60,7 @@ impl Place {
             marks: [mark.min(other.marks[0].clone()), before.min(other.marks[1].clone())],
             marked_at: self.marked_at.min(other.marked_at),
             read_until: self.read_until.min(other.read_until),
+            known: self.known.or_else(|| other.known.clone()),
         }
     }
 }
@@ -74,6 +77,17 @@ pub struct Group {
     /// The oldest post that is wanted.
     oldest: DateTime<Utc>,
     step: Step,
+}
+
+/// Which group to ask for next. Of several that are due, one that is hot may overtake one that is asked for
+/// seldom, but not keep it waiting for more than a quarter of its interval.
+pub fn most_urgent(groups: &[Group], now: DateTime<Utc>) -> Option<usize> {
+    let key = |group: &Group| {
+        let early = group.due > now;
+        let patience = if early { Duration::ZERO } else { group.interval / 4 };
+        (early, group.due + TimeDelta::from_std(patience).unwrap_or_default())
+    };
+    (0..groups.len()).min_by_key(|at| groups.get(*at).map(key))
 }
 
 enum Step {
@@ -107,11 +121,20 @@ impl Group {
     ) -> Group {
         let stored: Option<Vec<&Place>> = tags.iter().map(|tag| places.get(tag)).collect();
         let stored = stored.and_then(|places| places.into_iter().cloned().reduce(|a, b| a.earlier(&b)));
+        let known = stored.as_ref().and_then(|place| tags.iter().position(|tag| Some(tag) == place.known.as_ref()));
         let step = match stored {
             Some(place) => Step::Forward { place, again: None },
             None => Step::Back(Back::default()),
         };
-        Group { tags: tags.to_vec(), main: 0, main_known: false, due: now, interval, oldest, step }
+        Group {
+            tags: tags.to_vec(),
+            main: known.unwrap_or(0),
+            main_known: known.is_some(),
+            due: now,
+            interval,
+            oldest,
+            step,
+        }
     }
 
     pub fn tags(&self) -> &[String] {
@@ -168,19 +191,27 @@ impl Group {
         self.main_known |= !entries.is_empty();
         if !self.main_known {
             self.main = (self.main + 1) % self.tags.len().max(1);
+            if self.main != 0 && matches!(self.step, Step::Back(_)) {
+                // The posts of the others are not shown yet: the timeline is empty only if it is under each of them.
+                self.go_on(now, config);
+                return None;
+            }
         }
+        let known = self.tags.get(self.main).filter(|_| self.main_known);
         let last = entries.iter().map(|(id, _)| id).max();
         match &mut self.step {
             Step::Back(back) => {
-                let Some((place, lost)) = back.turn(entries, asked_at, self.oldest, config) else {
-                    self.due = now;
+                let Some((mut place, lost)) = back.turn(entries, asked_at, self.oldest, config) else {
+                    self.go_on(now, config);
                     return None;
                 };
+                place.known = known.cloned();
                 self.step = Step::Forward { place, again: None };
                 self.rest(now, config.fast);
                 lost
             }
             Step::Forward { place, again } => {
+                place.known = known.cloned();
                 let rereading = again.is_some();
                 let from = again.take().unwrap_or_else(|| place.newest.clone());
                 let reached = last.filter(|last| **last > from).cloned().unwrap_or_else(|| from.clone());
@@ -188,7 +219,7 @@ impl Group {
                 let fresh = entries.iter().filter(|(id, _)| *id > place.newest).count();
                 if more && reached < place.newest {
                     *again = Some(reached);
-                    self.due = now;
+                    self.go_on(now, config);
                     return None;
                 }
                 place.newest = reached.max(place.newest.clone());
@@ -198,7 +229,7 @@ impl Group {
                     place.marked_at = now;
                 }
                 if more {
-                    self.due = now;
+                    self.go_on(now, config);
                     return None;
                 }
                 place.read_until = place.read_until.max(asked_at);
@@ -220,6 +251,12 @@ impl Group {
     /// Lets the others go first, after a failure.
     pub fn put_off(&mut self, now: DateTime<Utc>, config: &Config) {
         self.rest(now, (self.interval * 2).min(config.slow));
+    }
+
+    /// Asks for the next page at once.
+    fn go_on(&mut self, now: DateTime<Utc>, config: &Config) {
+        self.interval = config.fast;
+        self.due = now;
     }
 
     fn rest(&mut self, now: DateTime<Utc>, interval: Duration) {
@@ -255,7 +292,7 @@ impl Back {
         }
         let newest = self.newest.take().unwrap_or(Id("0".to_owned()));
         let mark = self.mark.take().unwrap_or_else(|| if reached { Id("0".to_owned()) } else { newest.clone() });
-        let place = Place { newest, marks: [mark.clone(), mark], marked_at: began, read_until: began };
+        let place = Place { newest, marks: [mark.clone(), mark], marked_at: began, read_until: began, known: None };
         let until = entries.iter().map(|(_, written)| *written).min().filter(|until| !reached && *until > oldest);
         Some((place, until.map(|until| (oldest, until))))
     }

@@ -119,7 +119,7 @@ impl Mastodon {
         if tags.is_empty() {
             return Err(ConfigError::NoHashtags);
         }
-        let groups = tags.chunks(TAGS_PER_REQUEST).map(|tags| Group::new(tags, &places, now, oldest, config.fast));
+        let groups = tags.chunks(TAGS_PER_REQUEST).map(|tags| Group::new(tags, &places, now, oldest, config.slow));
         Ok(Mastodon {
             domain: base.host_str().unwrap_or_default().to_owned(),
             groups: groups.collect(),
@@ -228,8 +228,7 @@ impl Source for Mastodon {
 
     fn next(&mut self, now: DateTime<Utc>) -> Request {
         let mut url = self.base.clone();
-        let due = (0..self.groups.len()).min_by_key(|at| self.groups[*at].due());
-        self.asked = due.filter(|_| self.rules != Rules::Unknown);
+        self.asked = group::most_urgent(&self.groups, now).filter(|_| self.rules != Rules::Unknown);
         let Some(group) = self.asked.and_then(|at| self.groups.get(at)) else {
             url.set_path("/api/v2/instance");
             return Request { url, at: now, kind: RequestKind::Page };
@@ -263,10 +262,9 @@ impl Source for Mastodon {
         }
     }
 
-    fn cursor(&self) -> Cursor {
+    fn cursor(&self) -> Option<Cursor> {
         let groups = self.groups.iter().filter_map(|group| Some((group.tags().to_vec(), group.place()?.clone())));
         let stored = Stored { heard_until: self.heard_until, groups: groups.collect() };
-        // Strings, times and lists: nothing in it can fail to be written.
-        Cursor(serde_json::to_string(&stored).unwrap_or_default())
+        serde_json::to_string(&stored).ok().map(Cursor)
     }
 }

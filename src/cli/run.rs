@@ -1,0 +1,141 @@
+//! `whatsdown run`: the background job.
+
+use super::context::Context;
+use super::failure::{Exit, Stop};
+use super::file;
+use crate::clock;
+use crate::daemon::{self, Told};
+use crate::pipeline::Pipeline;
+use crate::post::KEY_RETENTION;
+use crate::report::ink::Ink;
+use crate::report::{Audience, Timeline};
+use crate::source::http::Client;
+use crate::source::{self, Cursor, Source};
+use crate::store::{self, Stamp};
+use chrono_tz::Tz;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use tracing::warn;
+
+/// Columns of a timeline in plain text.
+const WIDTH: usize = 100;
+
+/// The background job: listen, count, detect, keep the timelines written
+#[derive(clap::Args)]
+pub struct Args {}
+
+pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
+    let config = context.config()?;
+    let reader = context.reader()?;
+    let (settings, retention) = context.settings()?;
+    let database = context.database()?;
+    let (mut pipeline, cursors) = Pipeline::open(&database, Stamp::Live, reader, settings, retention)?;
+    let cursors = cursors.into_iter().map(|(name, cursor)| (name, Cursor(cursor))).collect();
+    let sources = source::build(&config.sources, &hashtags(context)?, &cursors, clock::now()).map_err(wrong_sources)?;
+    let client = Client::new(&config.sources.http).map_err(wrong_sources)?;
+    let folder = timelines(&config.timelines.folder, &database);
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        Stop::failed(format!("cannot make the folder {}: {error}", folder.display()))
+            .hint("name another in the configuration, under [timelines]")
+    })?;
+    let greeting = greeting(&sources, &database, &folder);
+    let mut timelines = Timelines { context, database: &database, folder: &folder };
+    timelines.incidents(&recent(&database)?);
+    let runtime = tokio::runtime::Runtime::new().map_err(Stop::failed)?;
+    runtime.block_on(async {
+        let shutdown = shutdown().map_err(Stop::failed)?;
+        context.note(&greeting);
+        Ok::<(), Stop>(daemon::run(&mut pipeline, sources, client, &mut timelines, shutdown).await?)
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The incidents whose timelines a job that was killed may have left unwritten.
+fn recent(database: &Path) -> Result<BTreeSet<String>, Stop> {
+    let since = Some(clock::now() - KEY_RETENTION);
+    let found = store::Reader::open(database)?.incidents(&store::Filter { since, ..store::Filter::default() })?;
+    Ok(found.into_iter().map(|incident| incident.id).collect())
+}
+
+/// The hashtags that are followed.
+fn hashtags(context: &Context) -> Result<Vec<String>, Stop> {
+    let lexicons = context.lexicons()?;
+    Ok(context.catalogue()?.services().iter().flat_map(|service| service.followed_tags(&lexicons)).collect())
+}
+
+fn wrong_sources(error: source::ConfigError) -> Stop {
+    Stop::usage(error).hint("correct the configuration under [sources]; `whatsdown check` reads it again")
+}
+
+fn timelines(configured: &Path, database: &Path) -> PathBuf {
+    if configured.as_os_str().is_empty() { database.with_file_name("timelines") } else { configured.to_owned() }
+}
+
+fn greeting(sources: &[Box<dyn Source>], database: &Path, folder: &Path) -> String {
+    let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+    format!(
+        "Listening to {}.\nDatabase: {}\nTimelines: {}\nAsk with `whatsdown status` from another terminal; Ctrl-C ends.",
+        names.join(", "),
+        database.display(),
+        folder.display()
+    )
+}
+
+/// Ready when the job is asked to end. The signals are caught from the call on.
+#[cfg(unix)]
+fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    })
+}
+
+/// Ready when the job is asked to end. The signal is caught from the call on.
+#[cfg(windows)]
+fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupted = tokio::signal::windows::ctrl_c()?;
+    Ok(async move {
+        interrupted.recv().await;
+    })
+}
+
+/// Keeps each incident's timeline written, in every form.
+struct Timelines<'a> {
+    context: &'a Context,
+    database: &'a Path,
+    folder: &'a Path,
+}
+
+impl Told for Timelines<'_> {
+    fn incidents(&mut self, ids: &BTreeSet<String>) {
+        for id in ids {
+            // The job goes on without a timeline; the incident is in the database.
+            if let Err(Stop::Failure(failure)) = self.write(id) {
+                warn!("the timeline of {id} was not written: {}", failure.message);
+            }
+        }
+    }
+}
+
+impl Timelines<'_> {
+    fn write(&self, id: &str) -> Result<(), Stop> {
+        let Some(file) = store::Reader::open(self.database)?.incident_file(id)? else { return Ok(()) };
+        let timeline =
+            self.context.telling(|audience| Timeline::new(&file, &Audience { zone: Tz::UTC, ..*audience }))?;
+        let json = timeline.json().map_err(Stop::failed)?;
+        let forms = BTreeMap::from([
+            ("html", timeline.html()),
+            ("json", json),
+            ("md", timeline.markdown()),
+            ("txt", timeline.text(WIDTH, Ink::default())),
+        ]);
+        for (form, text) in forms {
+            file::replace(&self.folder.join(format!("{id}.{form}")), &text).map_err(Stop::failed)?;
+        }
+        Ok(())
+    }
+}

@@ -62,6 +62,14 @@ pub struct Course {
     surge: Surge,
 }
 
+/// An incident that is over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub id: String,
+    /// The latest minute in which it may have ended.
+    pub at: Minute,
+}
+
 /// What became of an incident at the close of a minute.
 pub enum Verdict {
     /// There is none.
@@ -79,7 +87,8 @@ struct Surge {
 
 impl Course {
     /// Opens an incident when an alarm was raised.
-    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>, not_before: Option<Minute>) -> Verdict {
+    pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>, before: Option<&Ended>) -> Verdict {
+        let not_before = before.map(|ended| ended.at);
         // The world tells most; a region speaks for itself where the world has seen nothing.
         let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
         let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
@@ -88,7 +97,7 @@ impl Course {
         let start = interval::start(&samples, view.minute).unwrap_or_else(|| around(from));
         let peak = Peak { at: from.start(), observed: 0, expected: 0.0 };
         let incident = Incident {
-            id: format!("{}-{}", view.service, start.estimate.format("%Y%m%dT%H%MZ")),
+            id: fresh_id(view, &start, before),
             service: view.service.clone(),
             state: State::Ongoing,
             start,
@@ -128,7 +137,7 @@ impl Course {
         self.last_elevated = spikes.map(|spike| spike.last_elevated).fold(self.last_elevated, Minute::max);
         if let Some(resolved) = self.resolved {
             if view.minute - resolved > RELAPSE_WITHIN {
-                return Course::open(view, alarms, self.end());
+                return Course::open(view, alarms, self.ended().as_ref());
             }
             self.take_up_again(view, alarms);
         } else {
@@ -162,9 +171,10 @@ impl Course {
         until.start() >= self.incident.start.low
     }
 
-    /// The latest minute in which it may have ended, if it has.
-    pub fn end(&self) -> Option<Minute> {
-        self.incident.end.map(|end| Minute::of(end.high))
+    /// What the next incident has to know of it, if it has ended.
+    pub fn ended(&self) -> Option<Ended> {
+        let end = self.incident.end?;
+        Some(Ended { id: self.incident.id.clone(), at: Minute::of(end.high) })
     }
 
     /// Whether it was this minute that resolved it.
@@ -389,6 +399,15 @@ fn has_calmed(samples: &[Sample], end: Minute) -> bool {
     let everyday = 2.5 * mean(recent, |sample| sample.expected) + 0.1;
     let remains = REMAINING_TALK * mean(failing, |sample| sample.reports);
     mean(recent, |sample| sample.exposure) > 0.5 && mean(recent, |sample| sample.reports) <= everyday.max(remains)
+}
+
+/// The service and the start; with a number where the incident before began in the same minute.
+fn fresh_id(view: &View<'_>, start: &Interval, before: Option<&Ended>) -> String {
+    let id = format!("{}-{}", view.service, start.estimate.format("%Y%m%dT%H%MZ"));
+    match before.and_then(|ended| ended.id.strip_prefix(&id)) {
+        None => id,
+        Some(number) => format!("{id}-{}", number.trim_start_matches('-').parse().unwrap_or(1) + 1),
+    }
 }
 
 /// From where on a start before `minute` is looked for.

@@ -215,7 +215,7 @@ impl Service {
     pub fn followed_tags(&self, lexicons: &[Lexicon]) -> Vec<String> {
         let spelled = |name: &str| Folded::text_of(name).replace(|sign: char| !sign.is_alphanumeric(), "");
         let own = spelled(&self.name);
-        let other = self.names.iter().map(|name| spelled(&name.text)).find(|name| *name != own);
+        let other = self.names.iter().map(|name| spelled(&name.text)).find(|name| *name != own && name.is_ascii());
         let templates = || lexicons.iter().filter_map(|lexicon| lexicon.hashtags.first());
         let of_other = templates().take(1).filter_map(|template| Some(template.text.replace("{s}", other.as_ref()?)));
         let of_own = templates().map(|template| template.text.replace("{s}", &own));

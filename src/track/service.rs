@@ -5,7 +5,7 @@ use super::{Alarm, Findings, SETTLING};
 use crate::count::{Exposure, Mention, People, Tally, count_minute};
 use crate::detect;
 use crate::detect::calibrate::{self, Budget};
-use crate::incident::course::{Course, Verdict};
+use crate::incident::course::{Course, Ended, Verdict};
 use crate::incident::view::View;
 use crate::minute::Minute;
 use crate::reading::ServiceId;
@@ -38,8 +38,8 @@ pub struct ServiceTrack {
     /// Sorted by region, so that a parent comes before its parts.
     nodes: Vec<(Region, NodeTrack)>,
     course: Option<Course>,
-    /// When the last incident ended.
-    ended: Option<Minute>,
+    /// The last incident that ended.
+    ended: Option<Ended>,
 }
 
 impl ServiceTrack {
@@ -210,7 +210,7 @@ impl ServiceTrack {
         };
         let verdict = match self.course.take() {
             Some(course) => course.follow(&view, alarms),
-            None => Course::open(&view, alarms, self.ended),
+            None => Course::open(&view, alarms, self.ended.as_ref()),
         };
         match verdict {
             Verdict::Nothing => {}
@@ -224,7 +224,7 @@ impl ServiceTrack {
                     findings.incidents.insert(course.id().to_owned(), course.incident().clone());
                 }
                 if course.was_resolved_at(context.minute) {
-                    self.ended = course.end();
+                    self.ended = course.ended();
                     // What stands out from now on is new.
                     self.nodes.iter_mut().for_each(|(_, node)| node.reset_alarm());
                 }

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use whatsdown::pipeline::PipelineError;
 use whatsdown::source::{Health, State};
 use whatsdown::store::writer::{Append, SourceState};
-use whatsdown::store::{self, Stamp, StoreError, Writer};
+use whatsdown::store::{self, Reader, Stamp, StoreError, Writer};
 
 /// Why the database cannot be written.
 fn refusal(database: &Path, stamp: Stamp) -> StoreError {
@@ -130,7 +130,7 @@ fn a_new_run_does_not_forget_when_a_source_was_last_heard() {
         let mut writer = Writer::open(&lab.database(), Stamp::Live).unwrap();
         writer.append(&Append { sources: vec![source], ..Append::default() }).unwrap();
     }
-    let sources = store::Reader::open(&lab.database()).unwrap().sources().unwrap();
+    let sources = Reader::open(&lab.database()).unwrap().sources().unwrap();
     let kept = Health { last_success: Some(at), heard_until: Some(at), ..failing };
     assert_eq!((sources.len(), sources[0].posts, &sources[0].health), (1, 4, &kept));
 }

@@ -77,8 +77,7 @@ pub async fn run(
         ended?;
     }
     runner.abort();
-    job.pipeline.commit(Vec::new(), true)?;
-    Ok(())
+    job.commit(Vec::new(), true)
 }
 
 struct Job<'a> {
@@ -119,7 +118,7 @@ impl Job<'_> {
             posts: batch.seen,
             health,
         };
-        self.commit(vec![state])
+        self.commit(vec![state], false)
     }
 
     /// Closes the minutes whose time is over. At the start they wait for what was missed to be read, so that the first
@@ -138,11 +137,11 @@ impl Job<'_> {
         }
         self.pipeline.advance(now);
         self.pipeline.close_through(through, Some(now));
-        self.commit(Vec::new())
+        self.commit(Vec::new(), false)
     }
 
-    fn commit(&mut self, sources: Vec<SourceState>) -> Result<(), PipelineError> {
-        let changed = self.pipeline.commit(sources, false)?;
+    fn commit(&mut self, sources: Vec<SourceState>, last: bool) -> Result<(), PipelineError> {
+        let changed = self.pipeline.commit(sources, last)?;
         if !changed.is_empty() {
             self.told.incidents(&changed);
         }

@@ -137,6 +137,10 @@ impl Task {
         }
         let mut found = Found::default();
         self.source.read(Reply::Page(&answer.page), (self.clock)(), &mut found)?;
+        // A page without posts is told too: it need not be read again. Only before there is anything to store, it is not.
+        if found.is_empty() && self.source.cursor().is_none() {
+            return Ok(());
+        }
         self.send(found).await
     }
 
@@ -183,8 +187,7 @@ impl Task {
         Err(End::Failed(end))
     }
 
-    /// Sends what was found, and the cursor after it. A page without posts is told too: it was a success, and need not be
-    /// read again.
+    /// Sends what was found, and the cursor after it.
     async fn send(&mut self, found: Found) -> Result<(), End> {
         let now = (self.clock)();
         self.health.odd += found.odd;

@@ -75,7 +75,7 @@ def check_sources(posts):
         network = source["source"].split(":")[0]
         told = {key: source[key] for key in ["state", "posts", "errors"]}
         whole = source["last_success"] and not source["gaps"]
-        say(whole and source["state"] == "stopped", f"{network}: {told}, {len(source['gaps'])} gaps")
+        say(whole and source["state"] == "stopped", f"{network}: {told}, gaps: {source['gaps']}")
         last = max(post["created_at"] for post in posts if post["source"] == network)
         # Times differ in how many digits follow the seconds.
         until = source["heard_until"] or ""
@@ -107,8 +107,9 @@ def check_incidents():
         html, told, markdown, plain = (path.read_text(encoding="utf-8") if path.exists() else "" for path in files)
         whole = html.startswith("<!doctype html>") and html.rstrip().endswith("</html>")
         whole &= markdown.startswith("# ") and markdown.endswith("\n") and plain.endswith("\n")
-        now = json.loads(whatsdown("timeline", incident["id"], "--json"))
-        say(whole and json.loads(told or "null") == now, f"the timelines of {incident['id']} are whole and up to date")
+        told = json.loads(told or "{}")
+        stale = [key for key in incident if told.get(key) != incident[key]]
+        say(whole and told.get("entries") and not stale, f"the timelines of {incident['id']} are whole; stale: {stale}")
 
 
 def main():

@@ -263,9 +263,12 @@ impl Said {
         let deciding = |sense| decides(sense, kind) && !is_part(sense);
         let stated: BTreeSet<usize> =
             self.hits.iter().filter(|(_, hit)| deciding(hit.sense)).map(|(clause, _)| *clause).collect();
-        let exact = self.hits.iter().any(|(_, hit)| matches!(hit.sense, Sense::Fails(_)));
+        let exact: BTreeSet<usize> =
+            self.hits.iter().filter(|(_, hit)| matches!(hit.sense, Sense::Fails(_))).map(|(clause, _)| *clause).collect();
         // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
-        let heard = |clause: &usize, hit: &Hit| !is_part(hit.sense) || !exact && (tagged || stated.contains(clause));
+        let heard = |clause: &usize, hit: &Hit| {
+            !is_part(hit.sense) || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
+        };
         let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));
         let mut hits: Vec<Hit> = hits.map(|(_, hit)| hit).collect();
         if kind == Kind::Echo {

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
+/// A post with more hashtags than this, and with more of them than of other words, is spam.
+const MOST_TAGS: usize = 5;
 /// A name shorter than this, in characters, takes no ending.
 const SHORTEST_WITH_ENDING: usize = 4;
 /// How much may follow a down-hashtag: `#tiktokdown2021`, `#instagramdownuk`.
@@ -219,6 +221,14 @@ impl Names {
             && (before.is_empty() || self.beginnings.contains(before))
             && (after.is_empty() || self.endings.contains(after))
     }
+}
+
+/// Whether a text is little else than hashtags: spam that borrows the names of what people look for.
+pub fn is_stuffed(folded: &str) -> bool {
+    let words = || folded.split_whitespace();
+    let tags = words().filter(|word| word.starts_with('#')).map(|word| word.matches('#').count()).sum::<usize>();
+    let others = words().filter(|word| word.starts_with(is_word)).count();
+    tags > MOST_TAGS && tags > others
 }
 
 /// Whether a Latin letter has an accent. The dot of a Turkish capital is none: İnstagram.

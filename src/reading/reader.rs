@@ -4,7 +4,7 @@ use super::catalogue::Catalogue;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Sense};
-use super::names::{Mention, Names, mask};
+use super::names::{Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
 use super::place::Places;
 use super::problem::Word;
@@ -100,7 +100,7 @@ impl Reader {
     fn readings(&self, text: &str, post: &Post) -> Vec<Reading> {
         let folded = Folded::new(text);
         let (mentions, opaque) = self.names.find(text, &folded);
-        if mentions.is_empty() {
+        if mentions.is_empty() || is_stuffed(&folded.text) {
             return Vec::new();
         }
         let (masked, mentions) = mask(&folded, mentions, &opaque);
@@ -215,6 +215,13 @@ mod tests {
         assert_eq!(said("everyone running to Twitter because TikTok is down"), report("tiktok"));
         let all = said("Facebook, Instagram and WhatsApp are all down");
         assert_eq!(all.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["instagram", "facebook", "whatsapp"]);
+    }
+
+    #[test]
+    fn a_heap_of_hashtags_is_spam() {
+        let spam = "#tiktokdown #instagramdown #fyp #viral #followme #crypto #giveaway win now";
+        assert_eq!(said(spam), []);
+        assert_eq!(said("#tiktokdown #tiktok #down what is going on"), report("tiktok"));
     }
 
     #[test]

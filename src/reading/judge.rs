@@ -151,6 +151,7 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .iter()
             .filter(failing)
             .any(|hit| names(hit, &list) || !hit.names_service && beside(hit) || stated(hit));
+        let asked = hits.iter().any(|hit| says(hit, Group::Question) && names(hit, &list) && hit.range.start < list.range.start);
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let spoken = reported
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
@@ -162,7 +163,9 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .collect();
         list.mentions.retain(|mention| {
             let shown = if mention.capital { reported } else { spoken };
-            mention.down_tag || !refuge && (mention.sure || shown || near.contains(&mention.service))
+            let near = near.contains(&mention.service);
+            let meant = if mention.small { asked || reported && near } else { mention.sure || shown || near };
+            mention.down_tag || !refuge && meant
         });
         if !list.mentions.is_empty() {
             kept.push(list);

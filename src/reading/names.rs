@@ -52,6 +52,8 @@ pub struct Mention {
     pub sure: bool,
     /// Whether the name is an ordinary word to be believed with a capital only.
     pub capital: bool,
+    /// Whether it has no capital where it should: it counts beside a word of its field only.
+    pub small: bool,
     /// Whether it is a hashtag that says that the service is down.
     pub down_tag: bool,
 }
@@ -153,12 +155,15 @@ impl Names {
                     Some(special) => self.in_special(text, special, &found, form),
                     None => self.in_words(text, &found, form),
                 };
-                if let Some(mention) = mention
-                    && (mention.sure || !mention.capital || written.starts_with(char::is_uppercase))
-                {
-                    mentions.push(Mention { service, ..mention });
+                if let Some(mention) = mention {
+                    let small = mention.capital && !mention.sure && !written.starts_with(char::is_uppercase);
+                    mentions.push(Mention { service, small, ..mention });
                 }
             }
+        }
+        // In small letters 'no signal' names nothing beside a service that is named for sure.
+        if mentions.iter().any(|mention| !mention.small) {
+            mentions.retain(|mention| !mention.small);
         }
         (
             longest(mentions),
@@ -173,7 +178,7 @@ impl Names {
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
         let range = if is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
-        Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
+        Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, small: false, down_tag: false })
     }
 
     /// Where a name with an ending after an apostrophe ends: 'TikTok's', 'Instagram'da'.
@@ -200,6 +205,7 @@ impl Names {
             range: special.range.clone(),
             sure: sure || down_tag,
             capital: form == Form::Capital,
+            small: false,
             down_tag,
         })
     }

@@ -49,6 +49,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
     let mut kept: Vec<Hit> = Vec::new();
     // Sorted by start, then the longer first: what is contained comes after what contains it.
     let mut reach: Option<Range<usize>> = None;
+    let mut reached_by = Sense::Contrast;
     for hit in hits {
         if hit.sense.contest().is_none() {
             kept.push(hit);
@@ -60,7 +61,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
                     && *longer != hit.range
                 {
                     kept.push(Hit { sense: Sense::Part(symptom), ..hit });
-                } else if *longer == hit.range {
+                } else if *longer == hit.range || is_of_post(hit.sense) && is_failing(reached_by) {
                     kept.push(hit);
                 }
             }
@@ -68,6 +69,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
                 // News about an outage still speaks of an outage.
                 if hit.sense != Sense::Says(Group::Echo) {
                     reach = Some(hit.range.clone());
+                    reached_by = hit.sense;
                 }
                 kept.push(hit);
             }
@@ -94,6 +96,11 @@ fn undo(hits: Vec<Hit>) -> Vec<Hit> {
     };
     let undone: Vec<bool> = hits.iter().map(undone).collect();
     hits.into_iter().zip(undone).filter(|(_, undone)| !undone).map(|(hit, _)| hit).collect()
+}
+
+/// Whether a phrase speaks of the post as a whole: the gap of a longer one does not take it away.
+fn is_of_post(sense: Sense) -> bool {
+    matches!(sense, Sense::Says(Group::Echo | Group::Veto))
 }
 
 /// Whether a phrase says or asks that something fails.

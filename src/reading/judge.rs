@@ -158,7 +158,9 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .iter()
             .filter(failing)
             .any(|hit| names(hit, &list) || !hit.names_service && beside(hit) || stated(hit));
-        let asked = hits.iter().any(|hit| says(hit, Group::Question) && names(hit, &list) && hit.range.start < list.range.start);
+        let asked = hits
+            .iter()
+            .any(|hit| says(hit, Group::Question) && names(hit, &list) && hit.range.start < list.range.start);
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let spoken = reported
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
@@ -273,8 +275,12 @@ impl Said {
         let deciding = |sense| decides(sense, kind) && !is_part(sense);
         let stated: BTreeSet<usize> =
             self.hits.iter().filter(|(_, hit)| deciding(hit.sense)).map(|(clause, _)| *clause).collect();
-        let exact: BTreeSet<usize> =
-            self.hits.iter().filter(|(_, hit)| matches!(hit.sense, Sense::Fails(_))).map(|(clause, _)| *clause).collect();
+        let exact: BTreeSet<usize> = self
+            .hits
+            .iter()
+            .filter(|(_, hit)| matches!(hit.sense, Sense::Fails(_)))
+            .map(|(clause, _)| *clause)
+            .collect();
         // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
         let heard = |clause: &usize, hit: &Hit| {
             !is_part(hit.sense) || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))

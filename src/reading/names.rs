@@ -11,6 +11,8 @@ use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
 /// A post with more hashtags than this, and with more of them than of other words, is spam.
 const MOST_TAGS: usize = 5;
+/// So many names of a text are read: what names more is a list, and each is held against all phrases.
+const MOST_MENTIONS: usize = 64;
 /// A name shorter than this, in characters, takes no ending.
 const SHORTEST_WITH_ENDING: usize = 4;
 /// How much may follow a down-hashtag: `#tiktokdown2021`, `#instagramdownuk`.
@@ -165,10 +167,9 @@ impl Names {
         if mentions.iter().any(|mention| !mention.small) {
             mentions.retain(|mention| !mention.small);
         }
-        (
-            longest(mentions),
-            specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect(),
-        )
+        let mut mentions = longest(mentions);
+        mentions.truncate(MOST_MENTIONS);
+        (mentions, specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect())
     }
 
     fn in_words(&self, text: &str, found: &Match, form: Form) -> Option<Mention> {
@@ -178,7 +179,14 @@ impl Names {
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
         let range = if is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
-        Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, small: false, down_tag: false })
+        Some(Mention {
+            service: 0,
+            range,
+            sure: form == Form::Name,
+            capital: form == Form::Capital,
+            small: false,
+            down_tag: false,
+        })
     }
 
     /// Where a name with an ending after an apostrophe ends: 'TikTok's', 'Instagram'da'.

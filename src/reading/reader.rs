@@ -311,6 +311,45 @@ mod tests {
         }
     }
 
+    /// Text of up to 20 kB: a unit without end, or anything.
+    fn long_texts() -> impl Strategy<Value = String> {
+        let hostile = (texts(), 0..20_000usize)
+            .prop_map(|(unit, length)| unit.repeat(length.checked_div(unit.len()).unwrap_or_default().min(20_000)));
+        let bytes = proptest::collection::vec(any::<u8>(), 0..20_000);
+        prop_oneof![hostile, bytes.prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn of_a_long_text_the_beginning_is_read(text in long_texts()) {
+            let end = (0..=text.len().min(crate::post::TEXT_LIMIT)).rev().find(|end| text.is_char_boundary(*end));
+            let beginning = &text[..end.unwrap_or_default()];
+            prop_assert_eq!(read(&text), read(beginning));
+        }
+    }
+
+    #[test]
+    fn twice_the_text_takes_twice_the_time() {
+        let time = |unit: &str, bytes: usize| {
+            let text = unit.repeat(bytes / unit.len());
+            let once = |_| {
+                let started = std::time::Instant::now();
+                read(&text);
+                started.elapsed().as_secs_f64()
+            };
+            (0..3).map(once).fold(f64::INFINITY, f64::min)
+        };
+        for unit in
+            ["tiktok ", "can't ", "#a ", "@x ", "is tiktok down, ", "stuck in the ", "a. ", "가", "{s} is .. down "]
+        {
+            let (short, long) = (time(unit, 1_250), time(unit, 10_000));
+            // Eight times the text: the square would be 64 times the work.
+            assert!(long < 30.0 * short.max(0.000_2), "{unit}: {long} s after {short} s");
+        }
+    }
+
     #[test]
     fn hostile_repetition_is_read_in_time() {
         for unit in ["tiktok ", "can't ", "#", "@x", "is tiktok down, ", "tiktok's ", "a.", "가", "down "] {

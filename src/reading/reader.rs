@@ -8,7 +8,7 @@ use super::names::{Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
 use super::place::Places;
 use super::problem::Word;
-use super::{Kind, PostReading, Reading, Span, Stage, Surface, Symptom};
+use super::{Kind, PlaceSource, PostReading, Reading, Span, Stage, Surface, Symptom};
 use crate::post::Post;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -78,7 +78,7 @@ impl Reader {
     pub fn read(&self, post: &Post) -> PostReading {
         let text = post.read_text();
         let speaks_for = self.names.account(&post.source, &post.author);
-        let readings = if post.official || speaks_for.is_some() {
+        let mut readings = if post.official || speaks_for.is_some() {
             self.official(text, post, speaks_for)
         } else if self.names.any(&Folded::text_of(text)) {
             self.readings(text, post)
@@ -88,7 +88,22 @@ impl Reader {
         // Where the author is matters only for a post that is counted, and takes longer to read.
         let place = || self.places.read(text, post.location.as_deref(), post.lang.as_deref());
         let region = if readings.is_empty() { None } else { place() };
+        if region.is_some_and(|place| place.from == PlaceSource::Text) {
+            self.add_place(&mut readings, text);
+        }
         PostReading { readings, region }
+    }
+
+    /// Adds the words that say where the author is to what decided each reading.
+    fn add_place(&self, readings: &mut [Reading], text: &str) {
+        for range in self.places.said(text) {
+            let (start, end) = (range.start, range.end);
+            let Some(part) = text.get(range) else { continue };
+            let means = "says where the author is".to_owned();
+            readings.iter_mut().for_each(|reading| {
+                reading.why.push(Span { text: part.to_owned(), start, end, means: means.clone() });
+            });
+        }
     }
 
     fn language(&self, post: &Post) -> Option<usize> {
@@ -264,6 +279,15 @@ mod tests {
             readings[0].why.iter().map(|span| (span.text.as_str(), span.start, span.means.as_str())).collect();
         assert_eq!(why, [("Can't log in", 0, "says that log-in fails"), ("TikTok", 16, "names TikTok")]);
         assert_eq!(readings[0].symptoms, [Symptom::Login]);
+    }
+
+    #[test]
+    fn the_words_that_say_where_are_among_the_reasons() {
+        let readings = read("é tiktok is down in Mumbai 🇮🇳");
+        let last = readings[0].why.last().unwrap();
+        assert_eq!((last.text.as_str(), last.means.as_str()), ("in Mumbai", "says where the author is"));
+        let flag = read("tiktok is down 🇮🇳");
+        assert_eq!(flag[0].why.last().unwrap().text, "🇮🇳");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::clauses::{Clause, clause_at, clauses};
 use super::lexicon::{Group, Sense};
-use super::names::Mention;
+use super::names::{Case, Mention};
 use super::phrases::Hit;
 use super::{Kind, fold};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -171,9 +171,10 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .filter_map(|hit| if let Sense::Near(service) = hit.sense { Some(service) } else { None })
             .collect();
         list.mentions.retain(|mention| {
-            let shown = if mention.capital { reported } else { spoken };
+            let shown = if mention.case == Case::Any { spoken } else { reported };
             let near = near.contains(&mention.service);
-            let meant = if mention.small { asked || reported && near } else { mention.sure || shown || near };
+            let meant =
+                if mention.case == Case::Small { asked || reported && near } else { mention.sure || shown || near };
             mention.down_tag || !refuge && meant
         });
         if !list.mentions.is_empty() {

@@ -43,6 +43,17 @@ struct Use {
     accented: bool,
 }
 
+/// Whether a name's capitals matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// They do not.
+    Any,
+    /// An ordinary word, to be believed with a capital; it has one.
+    Capital,
+    /// Such a word in small letters: it counts beside a word of its field only.
+    Small,
+}
+
 /// A service named in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
@@ -52,10 +63,7 @@ pub struct Mention {
     pub range: Range<usize>,
     /// Whether the name alone shows that the service is meant.
     pub sure: bool,
-    /// Whether the name is an ordinary word to be believed with a capital only.
-    pub capital: bool,
-    /// Whether it has no capital where it should: it counts beside a word of its field only.
-    pub small: bool,
+    pub case: Case,
     /// Whether it is a hashtag that says that the service is down.
     pub down_tag: bool,
 }
@@ -158,14 +166,19 @@ impl Names {
                     None => self.in_words(text, &found, form),
                 };
                 if let Some(mention) = mention {
-                    let small = mention.capital && !mention.sure && !written.starts_with(char::is_uppercase);
-                    mentions.push(Mention { service, small, ..mention });
+                    let small = form == Form::Capital && !mention.sure && !written.starts_with(char::is_uppercase);
+                    let case = match (small, form) {
+                        (true, _) => Case::Small,
+                        (false, Form::Capital) => Case::Capital,
+                        (false, _) => Case::Any,
+                    };
+                    mentions.push(Mention { service, case, ..mention });
                 }
             }
         }
         // In small letters 'no signal' names nothing beside a service that is named for sure.
-        if mentions.iter().any(|mention| !mention.small) {
-            mentions.retain(|mention| !mention.small);
+        if mentions.iter().any(|mention| mention.case != Case::Small) {
+            mentions.retain(|mention| mention.case != Case::Small);
         }
         let mut mentions = longest(mentions);
         mentions.truncate(MOST_MENTIONS);
@@ -179,14 +192,7 @@ impl Names {
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
         let range = if is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
-        Some(Mention {
-            service: 0,
-            range,
-            sure: form == Form::Name,
-            capital: form == Form::Capital,
-            small: false,
-            down_tag: false,
-        })
+        Some(Mention { service: 0, range, sure: form == Form::Name, case: Case::Any, down_tag: false })
     }
 
     /// Where a name with an ending after an apostrophe ends: 'TikTok's', 'Instagram'da'.
@@ -212,8 +218,7 @@ impl Names {
             service: 0,
             range: special.range.clone(),
             sure: sure || down_tag,
-            capital: form == Form::Capital,
-            small: false,
+            case: Case::Any,
             down_tag,
         })
     }

@@ -100,9 +100,9 @@ impl Reader {
             let (start, end) = (range.start, range.end);
             let Some(part) = text.get(range) else { continue };
             let means = "says where the author is".to_owned();
-            readings.iter_mut().for_each(|reading| {
+            for reading in readings.iter_mut() {
                 reading.why.push(Span { text: part.to_owned(), start, end, means: means.clone() });
-            });
+            }
         }
     }
 

@@ -75,6 +75,8 @@ pub struct Pipeline {
     seen: BTreeMap<KeyHash, Minute>,
     /// Posts that were taken back, perhaps before they were read.
     deleted: BTreeMap<KeyHash, Minute>,
+    /// Copies of posts that a bridge made, and the posts.
+    copies: BTreeMap<KeyHash, (KeyHash, Minute)>,
     now: Option<DateTime<Utc>>,
     snapshot_at: Option<Minute>,
     /// A loss was told after its minutes were closed.
@@ -108,6 +110,7 @@ impl Pipeline {
             retention,
             seen: resume.seen,
             deleted: resume.deleted,
+            copies: resume.copies,
             now: resume.now,
             pending: Append::default(),
             findings: Findings::default(),
@@ -142,6 +145,9 @@ impl Pipeline {
             return Offered::Nothing;
         }
         let key = KeyHash::of(&post.key());
+        if let Some(copy) = &post.copied_as {
+            self.know_copy(KeyHash::of(copy), key, Minute::of(at));
+        }
         match self.seen.entry(key) {
             // A copy may claim another time; the key is kept by that of the first.
             Entry::Occupied(_) => return Offered::SeenBefore,
@@ -193,9 +199,21 @@ impl Pipeline {
         }
     }
 
+    /// Remembers under which other key a post was read, and follows a deletion that was told before it.
+    fn know_copy(&mut self, copy: KeyHash, post: KeyHash, minute: Minute) {
+        if self.copies.insert(copy, (post, minute)).is_none() {
+            self.pending.copies.push((copy, post, minute));
+        }
+        if let Some(minute) = self.deleted.get(&copy).copied() {
+            self.pending.deleted.push((post, minute));
+            self.deleted.insert(post, minute);
+        }
+    }
+
     /// Takes a post back: its words go, its count stays.
     pub fn delete(&mut self, key: &PostKey) {
         let key = KeyHash::of(key);
+        let key = self.copies.get(&key).map_or(key, |(post, _)| *post);
         let minute = match self.seen.get(&key) {
             Some(minute) => *minute,
             // A recording may tell of it before the post. A live stream does not, and its deletions are too many to keep.
@@ -277,6 +295,7 @@ impl Pipeline {
             if let Some(forget) = batch.forget {
                 self.seen.retain(|_, minute| *minute >= forget.keys_before);
                 self.deleted.retain(|_, minute| *minute >= forget.keys_before);
+                self.copies.retain(|_, (_, minute)| *minute >= forget.keys_before);
             }
         }
         changed.append(&mut self.writer.append(&batch)?);

@@ -2,6 +2,7 @@
 //! sleeps, retries or persists. The one [`runner`] does that for all of them, through the one polite
 //! client in [`http`].
 
+mod bridge;
 mod html;
 pub mod http;
 pub mod jetstream;
@@ -252,14 +253,22 @@ pub fn build(
 ) -> Result<Vec<Box<dyn Source>>, ConfigError> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if config.bluesky.enabled {
-        sources.push(Box::new(jetstream::Jetstream::new(&config.bluesky, cursors)?));
+        sources.push(Box::new(jetstream::Jetstream::new(&config.bluesky, config.mastodon.enabled, cursors)?));
     }
     if config.mastodon.enabled {
         if config.mastodon.instances.is_empty() {
             return Err(ConfigError::NoServer { key: "sources.mastodon.instances" });
         }
         for instance in &config.mastodon.instances {
-            sources.push(Box::new(mastodon::Mastodon::new(&config.mastodon, instance, hashtags, cursors, now)?));
+            let bridged = config.bluesky.enabled;
+            sources.push(Box::new(mastodon::Mastodon::new(
+                &config.mastodon,
+                instance,
+                hashtags,
+                bridged,
+                cursors,
+                now,
+            )?));
         }
     }
     Ok(sources)

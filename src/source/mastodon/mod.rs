@@ -57,6 +57,8 @@ pub struct Mastodon {
     /// What is appended to the names of the instance's own accounts.
     domain: String,
     config: Config,
+    /// Whether Bluesky is listened to as well, so that its posts that are bridged here are its own.
+    bridged: bool,
     rules: Rules,
     groups: Vec<Group>,
     /// The group that the last request was for; none for the instance's rules.
@@ -88,6 +90,7 @@ impl Mastodon {
         config: &Config,
         instance: &str,
         hashtags: &[String],
+        bridged: bool,
         cursors: &BTreeMap<String, Cursor>,
         now: DateTime<Utc>,
     ) -> Result<Mastodon, ConfigError> {
@@ -126,6 +129,7 @@ impl Mastodon {
             name,
             base,
             config: config.clone(),
+            bridged,
             rules: Rules::Unknown,
             asked: None,
             heard_until,
@@ -185,7 +189,7 @@ impl Mastodon {
                     }
                     // What is read up counts as arrived when it was written; what is read as it comes, now.
                     let observed_at = (!behind || status.created_at > now).then_some(now);
-                    found.events.extend(status.post(&self.domain, observed_at).map(Event::Post));
+                    found.events.extend(status.post(&self.domain, observed_at, self.bridged).map(Event::Post));
                 }
                 Err(_) => found.odd += 1,
             }

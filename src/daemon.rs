@@ -7,6 +7,7 @@ use crate::minute::Minute;
 use crate::pipeline::{Offered, Pipeline, PipelineError};
 use crate::post::{Event, Gap};
 use crate::source::http::Client;
+use crate::source::profiles::Profiles;
 use crate::source::runner::{self, Backoff};
 use crate::source::{Batch, Source};
 use crate::store::StoreError;
@@ -37,6 +38,7 @@ pub trait Told {
 pub async fn run(
     pipeline: &mut Pipeline,
     sources: Vec<Box<dyn Source>>,
+    profiles: Option<Profiles>,
     client: Client,
     told: &mut dyn Told,
     shutdown: impl Future<Output = ()>,
@@ -49,7 +51,7 @@ pub async fn run(
         hold_until: Some(clock::now() + HOLD),
         told,
     };
-    let runner = tokio::spawn(runner::run(sources, client, clock::now, Backoff::default(), sender, stopped));
+    let runner = tokio::spawn(runner::run(sources, profiles, client, clock::now, Backoff::default(), sender, stopped));
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tokio::pin!(shutdown);
     loop {

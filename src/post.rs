@@ -52,7 +52,7 @@ pub struct Post {
     /// The id of the copy that was read, where a bridge carried the post from another network. A deletion of the copy
     /// is one of the post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub copied_as: Option<PostKey>,
+    pub copied_as: Option<Box<PostKey>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

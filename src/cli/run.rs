@@ -10,6 +10,7 @@ use crate::post::KEY_RETENTION;
 use crate::report::ink::Ink;
 use crate::report::{Audience, Timeline};
 use crate::source::http::Client;
+use crate::source::profiles::Profiles;
 use crate::source::{self, Cursor, Source};
 use crate::store::{self, Stamp};
 use chrono_tz::Tz;
@@ -33,6 +34,7 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let cursors = cursors.into_iter().map(|(name, cursor)| (name, Cursor(cursor))).collect();
     let sources = source::build(&config.sources, &hashtags(context)?, &cursors, clock::now()).map_err(wrong_sources)?;
     let client = Client::new(&config.sources.http).map_err(wrong_sources)?;
+    let profiles = Profiles::new(&config.sources.bluesky.profiles, pipeline.authors()).map_err(wrong_sources)?;
     let folder = timelines(&config.timelines.folder, &database);
     std::fs::create_dir_all(&folder).map_err(|error| {
         Stop::failed(format!("cannot make the folder {}: {error}", folder.display()))
@@ -45,7 +47,7 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     runtime.block_on(async {
         let shutdown = shutdown().map_err(Stop::failed)?;
         context.note(&greeting);
-        Ok::<(), Stop>(daemon::run(&mut pipeline, sources, client, &mut timelines, shutdown).await?)
+        Ok::<(), Stop>(daemon::run(&mut pipeline, sources, profiles, client, &mut timelines, shutdown).await?)
     })?;
     Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! The one place that knows every stage: post → reading → count → track → store. `run` and `replay` both drive it.
 
+mod authors;
 pub mod input;
 mod person;
 pub mod replay;
@@ -10,14 +11,17 @@ use crate::post::{KEY_RETENTION, Post, PostKey};
 use crate::reading::place::COUNTED_CONFIDENCE;
 use crate::reading::{Kind, Reader, Reading};
 use crate::region::Region;
+use crate::source::profiles;
 use crate::store::writer::{Forget, NewQuote, Resume, SourceState};
 use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
+use authors::Authors;
 use chrono::{DateTime, TimeDelta, Utc};
 use person::Persons;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Minutes of the data's time after which the state is stored anew, and what is old is forgotten.
 const SNAPSHOT_EVERY: i64 = 6 * Minute::HOUR;
@@ -66,8 +70,9 @@ pub enum Offered {
 
 /// The whole line from posts to the database.
 pub struct Pipeline {
-    reader: Reader,
+    reader: Arc<Reader>,
     persons: Persons,
+    authors: Arc<Authors>,
     track: Track,
     writer: Writer,
     settings: Settings,
@@ -99,7 +104,9 @@ impl Pipeline {
         let persons = Persons::beside(database)?;
         let resume = writer.resume()?;
         let track = rebuild(&resume, stamp, settings)?;
+        let reader = Arc::new(reader);
         let pipeline = Pipeline {
+            authors: Arc::new(Authors::new(reader.clone(), persons.clone(), resume.authors)),
             reader,
             persons,
             snapshot_at: track.clock(),
@@ -117,6 +124,11 @@ impl Pipeline {
             stamp,
         };
         Ok((pipeline, resume.cursors))
+    }
+
+    /// What is known of where authors are, for the sources to ask and to add to.
+    pub fn authors(&self) -> Arc<dyn profiles::Authors> {
+        self.authors.clone()
     }
 
     /// The last closed minute.
@@ -268,6 +280,7 @@ impl Pipeline {
         let mut batch = std::mem::take(&mut self.pending);
         let findings = std::mem::take(&mut self.findings);
         let mut changed: BTreeSet<String> = findings.incidents.keys().cloned().collect();
+        batch.authors = self.authors.take_new();
         batch.sources = sources;
         batch.incidents = findings.incidents.into_values().collect();
         batch.spikes = findings.spikes;
@@ -295,6 +308,7 @@ impl Pipeline {
             if let Some(forget) = batch.forget {
                 self.seen.retain(|_, minute| *minute >= forget.keys_before);
                 self.deleted.retain(|_, minute| *minute >= forget.keys_before);
+                self.authors.forget_before(forget.keys_before);
                 self.copies.retain(|_, (_, minute)| *minute >= forget.keys_before);
             }
         }

@@ -40,7 +40,7 @@ pub fn mastodon_original(link: &str) -> Option<PostKey> {
 
 /// Makes a bridged copy the post that it is a copy of. Its own id stays known, since deletions may tell that one.
 pub fn restore(copy: &mut Post, original: PostKey) {
-    copy.copied_as = Some(copy.key());
+    copy.copied_as = Some(Box::new(copy.key()));
     copy.source = original.source;
     copy.id = original.id;
 }

@@ -2,7 +2,7 @@
 //! from a time in microseconds. <https://github.com/bluesky-social/jetstream>
 
 use super::{
-    ConfigError, Cursor, Found, Reply, Request, RequestKind, Source, SourceError, bridge, host_of, seconds,
+    ConfigError, Cursor, Found, Reply, Request, RequestKind, Source, SourceError, bridge, host_of, profiles, seconds,
     with_hashtags,
 };
 use crate::post::{Event, Post, PostKey};
@@ -38,6 +38,8 @@ pub struct Config {
     /// The least time between two connections.
     #[serde(rename = "spacing_seconds", deserialize_with = "seconds")]
     pub spacing: Duration,
+    /// Where authors say in their profiles that they are.
+    pub profiles: profiles::Config,
 }
 
 /// The source `bluesky`.

@@ -8,6 +8,7 @@ pub mod http;
 pub mod jetstream;
 mod limits;
 pub mod mastodon;
+pub mod profiles;
 pub mod runner;
 
 use crate::post::{Event, Gap};
@@ -305,6 +306,13 @@ fn with_hashtags<'a>(mut text: String, hashtags: impl IntoIterator<Item = &'a st
         }
     }
     text
+}
+
+/// A server, named by its host or as a URL: `mastodon.social` → `https://mastodon.social/`.
+fn endpoint(server: &str) -> Result<Url, ConfigError> {
+    let text = if server.contains("://") { server.to_owned() } else { format!("https://{server}") };
+    let url = Url::parse(&text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| ConfigError::NotAServer { value: server.to_owned() })
 }
 
 /// The host of a URL, with its port where it is not the scheme's own.

@@ -3,6 +3,7 @@
 
 use super::http::{Client, closed};
 use super::limits::{Budgets, backoff};
+use super::profiles::{self, Profiles};
 use super::{Batch, Failure, Found, Health, Reply, Request, RequestKind, Source, SourceError, State, host_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::StreamExt;
@@ -36,9 +37,10 @@ impl Default for Backoff {
 }
 
 /// Runs every source until `shutdown` turns true, the receiver of the batches is dropped, or all sources
-/// have been refused. `clock` gives the wall time.
+/// have been refused. `clock` gives the wall time, `profiles` asks where the authors of its network are.
 pub async fn run(
     sources: Vec<Box<dyn Source>>,
+    mut profiles: Option<Profiles>,
     client: Client,
     clock: fn() -> DateTime<Utc>,
     backoff: Backoff,
@@ -49,6 +51,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     for source in sources {
         let mut task = Task {
+            profiles: profiles.take_if(|_| source.network() == profiles::NETWORK),
             source,
             client: client.clone(),
             budgets: budgets.clone(),
@@ -84,6 +87,7 @@ async fn until(at: DateTime<Utc>, clock: fn() -> DateTime<Utc>) {
 /// One source and what the runner knows of it.
 struct Task {
     source: Box<dyn Source>,
+    profiles: Option<Profiles>,
     client: Client,
     budgets: Arc<Budgets>,
     clock: fn() -> DateTime<Utc>,
@@ -188,7 +192,10 @@ impl Task {
     }
 
     /// Sends what was found, and the cursor after it.
-    async fn send(&mut self, found: Found) -> Result<(), End> {
+    async fn send(&mut self, mut found: Found) -> Result<(), End> {
+        if let Some(profiles) = &mut self.profiles {
+            profiles.fill(&mut found.events, &self.client, (self.clock)()).await;
+        }
         let now = (self.clock)();
         self.health.odd += found.odd;
         self.health.last_success = Some(now);

@@ -19,7 +19,11 @@ words! {
     Stamp { Live = "live", Replayed = "replayed" }
 }
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_counts.sql"), include_str!("migrations/0002_copies.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_counts.sql"),
+    include_str!("migrations/0002_copies.sql"),
+    include_str!("migrations/0003_authors.sql"),
+];
 
 /// Why the database cannot do what was asked.
 #[derive(Debug, thiserror::Error)]

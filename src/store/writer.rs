@@ -25,6 +25,8 @@ pub struct Append {
     pub deleted: Vec<(KeyHash, Minute)>,
     /// Copies of posts that a bridge made, the posts, and when they were written.
     pub copies: Vec<(KeyHash, KeyHash, Minute)>,
+    /// Where authors are, by their keyed hashes, and when that was learnt.
+    pub authors: BTreeMap<u64, (Region, Minute)>,
     pub listening: Vec<ListeningSpan>,
     pub sources: Vec<SourceState>,
     pub incidents: Vec<Incident<KeyHash>>,
@@ -104,6 +106,7 @@ pub struct Resume {
     pub seen: BTreeMap<KeyHash, Minute>,
     pub deleted: BTreeMap<KeyHash, Minute>,
     pub copies: BTreeMap<KeyHash, (KeyHash, Minute)>,
+    pub authors: BTreeMap<u64, (Region, Minute)>,
     pub cursors: BTreeMap<String, String>,
     /// When each incident was first said.
     pub said: BTreeMap<String, DateTime<Utc>>,
@@ -191,6 +194,7 @@ impl Writer {
             seen: hashes("SELECT post, minute FROM mention")?.into_iter().collect(),
             deleted: hashes("SELECT post, minute FROM tombstone")?.into_iter().collect(),
             said,
+            authors: sql::authors(connection)?,
             copies: copies.collect::<Result<_, _>>()?,
             cursors: cursors.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
         })
@@ -206,6 +210,11 @@ impl Writer {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO copy (copy, post, minute) VALUES (?1, ?2, ?3)")?
                 .execute(params![copy.0, post.0, minute.0])?;
+        }
+        for (author, (region, minute)) in &batch.authors {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO author (author, region, minute) VALUES (?1, ?2, ?3)")?
+                .execute(params![*author as i64, region.as_str(), minute.0])?;
         }
         for span in &batch.listening {
             append_span(&transaction, span)?;
@@ -404,7 +413,7 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
 }
 
 fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<BTreeSet<String>, StoreError> {
-    for table in ["mention", "tombstone", "copy"] {
+    for table in ["mention", "tombstone", "copy", "author"] {
         let statement = format!("DELETE FROM {table} WHERE minute < ?1");
         transaction.prepare_cached(&statement)?.execute([forget.keys_before.0])?;
     }

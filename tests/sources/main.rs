@@ -6,6 +6,7 @@
 mod jetstream;
 mod mastodon;
 mod newsletter;
+mod profiles;
 mod runner;
 mod servers;
 mod simulation;

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use whatsdown::clock;
 use whatsdown::post::Event;
 use whatsdown::source::http::Client;
+use whatsdown::source::profiles::Profiles;
 use whatsdown::source::runner::{self, Backoff};
 use whatsdown::source::{Batch, Config, Cursor, Source, State, build};
 
@@ -38,9 +39,13 @@ impl Job {
     }
 
     fn of(sources: Vec<Box<dyn Source>>, client: Client) -> Job {
+        Job::looking_up(sources, None, client)
+    }
+
+    pub fn looking_up(sources: Vec<Box<dyn Source>>, profiles: Option<Profiles>, client: Client) -> Job {
         let (sender, batches) = mpsc::channel(1);
         let (stop, shutdown) = watch::channel(false);
-        let ended = tokio::spawn(runner::run(sources, client, clock::now, BACKOFF, sender, shutdown));
+        let ended = tokio::spawn(runner::run(sources, profiles, client, clock::now, BACKOFF, sender, shutdown));
         Job { batches, stop, ended }
     }
 

@@ -5,7 +5,8 @@ mod group;
 mod status;
 
 use super::{
-    ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, Span, host_of, seconds,
+    ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, Span, endpoint, host_of,
+    seconds,
 };
 use crate::post::{Event, LATENESS};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -94,9 +95,7 @@ impl Mastodon {
         cursors: &BTreeMap<String, Cursor>,
         now: DateTime<Utc>,
     ) -> Result<Mastodon, ConfigError> {
-        let text = if instance.contains("://") { instance.to_owned() } else { format!("https://{instance}") };
-        let base = Url::parse(&text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-        let base = base.ok_or_else(|| ConfigError::NotAServer { value: instance.to_owned() })?;
+        let base = endpoint(instance)?;
         let name = format!("{NETWORK}:{}", host_of(&base));
         let stored: Option<Stored> = match cursors.get(&name) {
             Some(cursor) => Some(

@@ -47,7 +47,8 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let mut job = Job {
         pipeline,
-        behind: sources.iter().map(|source| source.name().to_owned()).collect(),
+        // One that costs money may have to wait for its next budget.
+        behind: sources.iter().filter(|it| !it.spends()).map(|source| source.name().to_owned()).collect(),
         hold_until: Some(clock::now() + HOLD),
         told,
     };
@@ -101,6 +102,7 @@ impl Job<'_> {
                 Event::Post(post) => too_late += u32::from(self.pipeline.offer(post) == Offered::TooLate),
                 Event::Gap(gap) => self.pipeline.listen(lost(&batch, gap)),
                 Event::Deleted(key) => self.pipeline.delete(key),
+                Event::Volume(volume) => self.pipeline.note_volume(volume),
             }
         }
         if too_late > 0 {

@@ -78,6 +78,18 @@ pub struct Gap {
     pub why: Option<String>,
 }
 
+/// How many posts of a minute match a query, told without the posts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Volume {
+    pub source: String,
+    /// The id of the service that the query asks for.
+    pub service: String,
+    pub query: String,
+    /// The start of the minute.
+    pub minute: DateTime<Utc>,
+    pub posts: u64,
+}
+
 /// Something that a source or a recording says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -85,6 +97,8 @@ pub enum Event {
     Gap(Gap),
     /// The author took the post back.
     Deleted(PostKey),
+    /// Only live: a count of posts that nobody read. The later one of a minute replaces the earlier.
+    Volume(Volume),
 }
 
 /// Why a line of a recording is not an event.

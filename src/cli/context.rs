@@ -13,6 +13,7 @@ use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
 use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
+use crate::source::keyed::Watched;
 use crate::store::{self, StoreError};
 use crate::track::Settings;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -81,6 +82,13 @@ impl Context {
             catalogue = catalogue.with(Catalogue::parse(&file.display().to_string(), &read(file)?)?);
         }
         Ok(self.catalogue.get_or_init(|| Rc::new(catalogue)).clone())
+    }
+
+    /// The services, as sources search for them.
+    pub fn watched(&self) -> Result<Vec<Watched>, Stop> {
+        let catalogue = self.catalogue()?;
+        let watched = |service: &reading::Service| Watched { id: service.id.to_string(), name: service.name.clone() };
+        Ok(catalogue.services().iter().map(watched).collect())
     }
 
     /// The words of all languages, the user's own among them.

@@ -7,7 +7,7 @@ pub mod replay;
 
 use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
 use crate::minute::Minute;
-use crate::post::{KEY_RETENTION, Post, PostKey};
+use crate::post::{KEY_RETENTION, Post, PostKey, Volume};
 use crate::reading::place::COUNTED_CONFIDENCE;
 use crate::reading::{Kind, Reader, Reading};
 use crate::region::Region;
@@ -235,6 +235,11 @@ impl Pipeline {
         self.pending.deleted.push((key, minute));
         self.pending.quotes.retain(|quote| quote.key != key);
         self.deleted.insert(key, minute);
+    }
+
+    /// Takes a count of posts that nobody read. It is stored, and counts for nothing.
+    pub fn note_volume(&mut self, volume: &Volume) {
+        self.pending.volumes.push(volume.clone());
     }
 
     /// Takes a span of listening or of loss.

@@ -126,7 +126,7 @@ impl Profiles {
         let mut url = self.server.clone();
         url.set_path("/xrpc/app.bsky.actor.getProfiles");
         url.query_pairs_mut().extend_pairs(actors.iter().map(|actor| ("actors", actor)));
-        let answer = client.get(&url, now).await?;
+        let answer = client.get(&url, None, now).await?;
         read(&answer.page).map_err(|cause| SourceError::Malformed { host: host_of(&url), cause })
     }
 

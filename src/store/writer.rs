@@ -6,6 +6,7 @@ use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_versi
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
 use crate::incident::Incident;
 use crate::minute::Minute;
+use crate::post::Volume;
 use crate::reading::{ServiceId, Stage};
 use crate::region::Region;
 use chrono::{DateTime, Utc};
@@ -27,6 +28,7 @@ pub struct Append {
     pub copies: Vec<(KeyHash, KeyHash, Minute)>,
     /// Where authors are, by their keyed hashes, and when that was learnt.
     pub authors: BTreeMap<u64, (Region, Minute)>,
+    pub volumes: Vec<Volume>,
     pub listening: Vec<ListeningSpan>,
     pub sources: Vec<SourceState>,
     pub incidents: Vec<Incident<KeyHash>>,
@@ -215,6 +217,14 @@ impl Writer {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO author (author, region, minute) VALUES (?1, ?2, ?3)")?
                 .execute(params![*author as i64, region.as_str(), minute.0])?;
+        }
+        for volume in &batch.volumes {
+            let minute = Minute::of(volume.minute).0;
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO volume (source, service, query, minute, posts) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![volume.source, volume.service, volume.query, minute, volume.posts as i64])?;
         }
         for span in &batch.listening {
             append_span(&transaction, span)?;

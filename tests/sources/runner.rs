@@ -38,7 +38,7 @@ impl Job {
         Job::of(build(config, &tags(&["tiktokdown"]), cursors, clock::now()).unwrap(), client)
     }
 
-    fn of(sources: Vec<Box<dyn Source>>, client: Client) -> Job {
+    pub fn of(sources: Vec<Box<dyn Source>>, client: Client) -> Job {
         Job::looking_up(sources, None, client)
     }
 

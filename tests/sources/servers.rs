@@ -32,6 +32,8 @@ pub fn ok(body: &str) -> Answer {
 pub struct Http {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<(Instant, String)>>>,
+    /// Every request, whole.
+    pub requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Http {
@@ -40,14 +42,16 @@ impl Http {
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<(Instant, String)>>> = Arc::default();
         let noted = asked.clone();
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let whole = requests.clone();
         let respond = Arc::new(respond);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (noted, respond) = (noted.clone(), respond.clone());
-                tokio::spawn(async move { serve(stream, &noted, &*respond).await });
+                let (noted, whole, respond) = (noted.clone(), whole.clone(), respond.clone());
+                tokio::spawn(async move { serve(stream, &noted, &whole, &*respond).await });
             }
         });
-        Http { address, asked }
+        Http { address, asked, requests }
     }
 
     /// The paths of all requests, but those for the instance's rules.
@@ -60,15 +64,22 @@ impl Http {
 async fn serve(
     mut stream: TcpStream,
     noted: &Mutex<Vec<(Instant, String)>>,
+    whole: &Mutex<Vec<String>>,
     respond: &(dyn Fn(usize, &str) -> Answer + Send + Sync),
 ) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.ok()?);
     }
-    let request = String::from_utf8(request).unwrap();
+    let mut request = String::from_utf8(request).unwrap();
+    if let Some((_, length)) = request.to_lowercase().split_once("content-length: ") {
+        let mut body = vec![0; length.lines().next()?.parse().ok()?];
+        stream.read_exact(&mut body).await.ok()?;
+        request.push_str(&String::from_utf8(body).unwrap());
+    }
     assert!(request.to_lowercase().contains("user-agent: whatsdown/"), "{request}");
     let path = request.split(' ').nth(1)?.to_owned();
+    whole.lock().unwrap().push(request);
     let number = {
         let mut noted = noted.lock().unwrap();
         if !path.contains("/instance") {

@@ -5,6 +5,7 @@ use super::format::Format;
 use super::out::Out;
 use super::style::Style;
 use super::{ColourChoice, Global};
+use crate::clock;
 use crate::config::{self, Config};
 use crate::pipeline::replay::ReplayError;
 use crate::pipeline::{PipelineError, Retention};
@@ -13,12 +14,14 @@ use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
 use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
-use crate::source::keyed::Watched;
+use crate::source::Cursor;
+use crate::source::keyed::{self, Given, Keyed, Watched};
 use crate::store::{self, StoreError};
 use crate::track::Settings;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -89,6 +92,14 @@ impl Context {
         let catalogue = self.catalogue()?;
         let watched = |service: &reading::Service| Watched { id: service.id.to_string(), name: service.name.clone() };
         Ok(catalogue.services().iter().map(watched).collect())
+    }
+
+    /// The sources that need a key, those that are on and those that are off.
+    pub fn keyed(&self, cursors: &BTreeMap<String, Cursor>) -> Result<Keyed, Stop> {
+        let given = Given { services: &self.watched()?, cursors, now: clock::now() };
+        keyed::build(&self.config()?.sources, &given).map_err(|error| {
+            Stop::usage(error).hint("docs/keys.md tells how keys are given; `whatsdown check` reads them again")
+        })
     }
 
     /// The words of all languages, the user's own among them.

@@ -10,7 +10,6 @@ use crate::post::KEY_RETENTION;
 use crate::report::ink::Ink;
 use crate::report::{Audience, Timeline};
 use crate::source::http::Client;
-use crate::source::keyed::{self, Given};
 use crate::source::profiles::Profiles;
 use crate::source::{self, Cursor, Source};
 use crate::store::{self, Stamp};
@@ -35,9 +34,7 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let cursors = cursors.into_iter().map(|(name, cursor)| (name, Cursor(cursor))).collect();
     let mut sources =
         source::build(&config.sources, &hashtags(context)?, &cursors, clock::now()).map_err(wrong_sources)?;
-    let services = context.watched()?;
-    let given = Given { services: &services, cursors: &cursors, now: clock::now() };
-    sources.append(&mut keyed::build(&config.sources, &given).map_err(wrong_sources)?.on);
+    sources.append(&mut context.keyed(&cursors)?.on);
     let client = Client::new(&config.sources.http).map_err(wrong_sources)?;
     let profiles = Profiles::new(&config.sources.bluesky.profiles, pipeline.authors()).map_err(wrong_sources)?;
     let folder = timelines(&config.timelines.folder, &database);

@@ -9,7 +9,9 @@ use crate::answer::SourceAnswer;
 use crate::report::ink::Ink;
 use crate::report::{escape, time, words};
 use crate::source::State;
+use crate::store::Stamp;
 use chrono::TimeDelta;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The gaps that are listed, the latest.
@@ -30,6 +32,12 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
         _ => {
             let style = context.style(now);
             context.out.text(&render(&sources, &style))?;
+        }
+    }
+    // Of a recording nobody asks for keys.
+    if store.stamp == Stamp::Live {
+        for off in context.keyed(&BTreeMap::new())?.off {
+            context.note(&format!("Off: {}: {}", off.source, off.why));
         }
     }
     Ok(Exit::Done)

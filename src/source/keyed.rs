@@ -1,6 +1,6 @@
 //! The sources that need a key: which of them are on, and why the others are not. docs/keys.md tells how to get the keys.
 
-use super::{Config, ConfigError, Cursor, Source, reddit, threads, tumblr, x};
+use super::{Config, ConfigError, Cursor, Source, mastodon, reddit, threads, tumblr, x};
 use crate::secret::{KeyPlace, Secret};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -50,6 +50,7 @@ impl Keyed {
 /// A key that is named but cannot be read, an unknown service, a stored cursor that is none.
 pub fn build(config: &Config, given: &Given<'_>) -> Result<Keyed, ConfigError> {
     let mut keyed = Keyed::default();
+    keyed.add(mastodon::stream::source(&config.mastodon_streaming, config.bluesky.enabled, given)?);
     keyed.add(x::counts(&config.x, given)?);
     keyed.add(x::search(&config.x, given)?);
     keyed.add(reddit::source(&config.reddit, given)?);

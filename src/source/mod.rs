@@ -271,6 +271,7 @@ pub struct Config {
     pub http: http::Config,
     pub bluesky: jetstream::Config,
     pub mastodon: mastodon::Config,
+    pub mastodon_streaming: mastodon::stream::Config,
     pub x: x::Config,
     pub reddit: reddit::Config,
     pub threads: threads::Config,
@@ -281,6 +282,7 @@ impl Config {
     /// The files that it names.
     pub fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let keys = [
+            &mut self.mastodon_streaming.token,
             &mut self.x.token,
             &mut self.reddit.id,
             &mut self.reddit.secret,

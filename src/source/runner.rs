@@ -173,6 +173,7 @@ impl Task {
                     Some(Ok(Message::Text(text))) => {
                         match self.source.read(Reply::Frame(&text), (self.clock)(), &mut found) {
                             Ok(()) => silent_at = Instant::now() + silence,
+                            Err(error @ SourceError::Refused { .. }) => break error,
                             Err(_) => found.odd += 1,
                         }
                         if found.events.len() >= BATCH_EVENTS {

@@ -52,7 +52,7 @@ impl Filter {
 /// A read-only view of a database.
 pub struct Reader {
     connection: Connection,
-    stamp: Stamp,
+    pub stamp: Stamp,
 }
 
 impl Reader {

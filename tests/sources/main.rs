@@ -11,6 +11,7 @@ mod profiles;
 mod runner;
 mod servers;
 mod simulation;
+mod streams;
 mod tls;
 
 use chrono::{DateTime, Utc};

@@ -67,7 +67,7 @@ impl Job {
     }
 }
 
-fn quick() -> Config {
+pub fn quick() -> Config {
     let mut config = config();
     AUTHORITY.file.path().clone_into(&mut config.http.authorities);
     config.http.answer_timeout = Duration::from_millis(400);
@@ -105,7 +105,7 @@ fn has_posts(batch: &Batch) -> bool {
     batch.events.iter().any(|event| matches!(event, Event::Post(_)))
 }
 
-fn ids(batches: &[Batch]) -> BTreeSet<String> {
+pub fn ids(batches: &[Batch]) -> BTreeSet<String> {
     let events = batches.iter().flat_map(|batch| &batch.events);
     events.filter_map(|event| if let Event::Post(post) = event { Some(post.id.clone()) } else { None }).collect()
 }
@@ -253,7 +253,7 @@ async fn endless_pages_keep_to_the_budget() {
 }
 
 /// Frames of `count` posts, a second apart, the last one now.
-fn frames(count: i64) -> Vec<(i64, String)> {
+pub fn frames(count: i64) -> Vec<(i64, String)> {
     let now = Utc::now();
     let frame = |number: i64| {
         let at = (now - TimeDelta::seconds(count - 1 - number)).timestamp_micros();
@@ -266,11 +266,11 @@ fn frames(count: i64) -> Vec<(i64, String)> {
 }
 
 /// The cursor that a job would have stored a second before the first frame.
-fn before(frames: &[(i64, String)]) -> BTreeMap<String, Cursor> {
+pub fn before(frames: &[(i64, String)]) -> BTreeMap<String, Cursor> {
     [("bluesky".to_owned(), Cursor((frames[0].0 - 1_000_000).to_string()))].into()
 }
 
-fn without_gaps(config: &mut Config) {
+pub fn without_gaps(config: &mut Config) {
     config.bluesky.silence = Duration::from_secs(5);
 }
 

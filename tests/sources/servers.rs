@@ -38,13 +38,26 @@ pub struct Http {
 
 impl Http {
     pub async fn start(respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Http {
+        Http::of_instance("{}".to_owned(), respond).await
+    }
+
+    /// `instance` is what it says of itself, as an instance of Mastodon does.
+    pub async fn of_instance(
+        instance: String,
+        respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
+    ) -> Http {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<(Instant, String)>>> = Arc::default();
         let noted = asked.clone();
         let requests: Arc<Mutex<Vec<String>>> = Arc::default();
         let whole = requests.clone();
-        let respond = Arc::new(respond);
+        let instance = ok(&instance);
+        let respond = Arc::new(
+            move |number, path: &str| {
+                if path.contains("/instance") { instance.clone() } else { respond(number, path) }
+            },
+        );
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let (noted, whole, respond) = (noted.clone(), whole.clone(), respond.clone());
@@ -87,8 +100,7 @@ async fn serve(
         }
         noted.len()
     };
-    let answer = if path.contains("/instance") { ok("{}") } else { respond(number, &path) };
-    match answer {
+    match respond(number, &path) {
         Answer::Whole(status, headers, body) => {
             let length = body.len();
             let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
@@ -122,7 +134,16 @@ pub enum Ending {
     Stall,
     /// Sends what nobody understands, for ever.
     Rubbish,
+    /// Sends bytes that are no frame.
+    Noise,
+    /// Sends a message that is too long.
+    Huge,
+    /// Begins a frame and never ends it.
+    Half,
 }
+
+/// What opens a stream that wants a key.
+pub const STREAM_KEY: &str = "S3cr3t-of-the-stream";
 
 /// A WebSocket server that replays frames from a cursor, as Jetstream does. The last ending stays.
 pub struct Stream {
@@ -161,8 +182,12 @@ async fn replay(
         let agent = request.headers()["user-agent"].to_str().unwrap();
         assert!(agent.starts_with("whatsdown/") && agent.contains("(+https://"), "{agent}");
         let query = request.uri().query().unwrap_or_default();
-        assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
-        cursor = query.split_once("cursor=").unwrap().1.parse().unwrap();
+        if query == "stream=public" {
+            assert_eq!(request.headers()["authorization"], format!("Bearer {STREAM_KEY}"));
+        } else {
+            assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
+            cursor = query.split_once("cursor=").unwrap().1.parse().unwrap();
+        }
         Ok(response)
     };
     let mut socket = tokio_tungstenite::accept_hdr_async(stream, handshake).await.ok()?;
@@ -180,6 +205,22 @@ async fn replay(
     match ending {
         Ending::Drop(_) => None,
         Ending::Close => socket.close(None).await.ok(),
+        Ending::Noise => {
+            socket.get_mut().write_all(&[0xff; 4096]).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        }
+        Ending::Huge => {
+            socket.send(Message::text("x".repeat(4 << 20))).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        }
+        Ending::Half => {
+            // A text of 100 bytes of which two come.
+            socket.get_mut().write_all(&[0x81, 100, b'{', b'"']).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        }
         Ending::Stall => {
             while socket.next().await?.is_ok() {}
             None

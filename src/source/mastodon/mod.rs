@@ -3,6 +3,7 @@
 
 mod group;
 mod status;
+pub mod stream;
 
 use super::{
     ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, Span, endpoint, host_of,
@@ -139,7 +140,7 @@ impl Mastodon {
     /// `/api/v2/instance`: whether hashtags are shown to strangers (said since Mastodon 4.5), and the domain.
     fn read_rules(&mut self, page: &Page) -> Result<(), SourceError> {
         let answer: Value = serde_json::from_slice(&page.body).unwrap_or_default();
-        if let Some(domain) = answer["domain"].as_str().filter(|domain| !domain.is_empty()) {
+        if let Some(domain) = instance_domain(&answer) {
             domain.clone_into(&mut self.domain);
         }
         let access = &answer["configuration"]["timelines_access"]["hashtag_feeds"];
@@ -214,6 +215,11 @@ impl Mastodon {
             found.caught_up = now - until < LATENESS;
         }
     }
+}
+
+/// What an instance appends to the names of its own accounts.
+fn instance_domain(answer: &Value) -> Option<&str> {
+    answer["domain"].as_str().filter(|domain| !domain.is_empty())
 }
 
 impl Source for Mastodon {

@@ -79,14 +79,14 @@ pub struct Gap {
 }
 
 /// How many posts of a minute match a query, told without the posts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Volume {
-    pub source: String,
+    /// The start of the minute.
+    pub at: DateTime<Utc>,
     /// The id of the service that the query asks for.
     pub service: String,
+    pub source: String,
     pub query: String,
-    /// The start of the minute.
-    pub minute: DateTime<Utc>,
     pub posts: u64,
 }
 

@@ -219,7 +219,7 @@ impl Writer {
                 .execute(params![*author as i64, region.as_str(), minute.0])?;
         }
         for volume in &batch.volumes {
-            let minute = Minute::of(volume.minute).0;
+            let minute = Minute::of(volume.at).0;
             transaction
                 .prepare_cached(
                     "INSERT OR REPLACE INTO volume (source, service, query, minute, posts) VALUES (?1, ?2, ?3, ?4, ?5)",

@@ -53,7 +53,8 @@ fn a_deletion_takes_the_words_and_leaves_the_counts() {
 /// The posts of a stream as a bridge carries them to another network, and the deletion of the first one's copy.
 fn bridged(stream: &Stream, first: &Post) -> (Vec<String>, String) {
     let copy = |post: &Post| PostKey { source: "bridged".to_owned(), id: format!("copy-of-{}", post.id) };
-    let copies = stream.posts.iter().map(|post| line(&Post { copied_as: Some(Box::new(copy(post))), ..post.clone() })).collect();
+    let copies =
+        stream.posts.iter().map(|post| line(&Post { copied_as: Some(Box::new(copy(post))), ..post.clone() })).collect();
     let key = copy(first);
     (copies, deleted(&Post { source: key.source, id: key.id, ..Post::default() }))
 }

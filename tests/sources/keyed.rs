@@ -22,17 +22,17 @@ const TOKEN: &str = include_str!("../../fixtures/sources/reddit/token.json");
 const THREADS: &str = include_str!("../../fixtures/sources/threads/keyword_search.json");
 const TAGGED: &str = include_str!("../../fixtures/sources/tumblr/tagged.json");
 
-const KEY: &str = "S3cr3t-of-the-tests";
+pub const KEY: &str = "S3cr3t-of-the-tests";
 const NAMES: [&str; 5] = ["x:counts", "x:search", "reddit", "threads", "tumblr"];
 
 /// The defaults, with every key in a file, and every server at `server`.
-struct Lab {
-    config: Config,
+pub struct Lab {
+    pub config: Config,
     folder: tempfile::TempDir,
 }
 
 impl Lab {
-    fn new(server: &str) -> Lab {
+    pub fn new(server: &str) -> Lab {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("key");
         std::fs::write(&file, format!("{KEY}\n")).unwrap();
@@ -86,7 +86,7 @@ impl Lab {
         build(&self.config, &Given { services: &services(), cursors, now })
     }
 
-    fn source(&self, name: &str, cursors: &BTreeMap<String, Cursor>, now: DateTime<Utc>) -> Box<dyn Source> {
+    pub fn source(&self, name: &str, cursors: &BTreeMap<String, Cursor>, now: DateTime<Utc>) -> Box<dyn Source> {
         let keyed = self.build(cursors, now).unwrap();
         keyed.on.into_iter().find(|source| source.name() == name).unwrap()
     }
@@ -193,7 +193,7 @@ fn counts_of_whole_minutes_become_volumes() {
         .events
         .iter()
         .map(
-            |event| if let Event::Volume(volume) = event { (volume.minute, volume.posts) } else { panic!("{event:?}") },
+            |event| if let Event::Volume(volume) = event { (volume.at, volume.posts) } else { panic!("{event:?}") },
         )
         .collect();
     assert_eq!(volumes, [(time("2026-07-04T14:31:00Z"), 30), (time("2026-07-04T14:32:00Z"), 411)]);

@@ -8,6 +8,7 @@ mod keyed;
 mod mastodon;
 mod newsletter;
 mod profiles;
+mod recordings;
 mod runner;
 mod servers;
 mod simulation;

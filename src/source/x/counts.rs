@@ -160,7 +160,7 @@ impl Source for Counts {
                 source: NETWORK.to_owned(),
                 service: query.service.clone(),
                 query: query.words.clone(),
-                minute: bucket.start,
+                at: bucket.start,
                 posts: bucket.tweet_count,
             }));
         }

@@ -36,11 +36,12 @@ pub struct Keyed {
 }
 
 impl Keyed {
-    fn add(&mut self, made: Result<Box<dyn Source>, Off>) {
-        match made {
+    fn add(&mut self, made: Made<Box<dyn Source>>) -> Result<(), ConfigError> {
+        match made? {
             Ok(source) => self.on.push(source),
             Err(off) => self.off.push(off),
         }
+        Ok(())
     }
 }
 
@@ -50,34 +51,43 @@ impl Keyed {
 /// A key that is named but cannot be read, an unknown service, a stored cursor that is none.
 pub fn build(config: &Config, given: &Given<'_>) -> Result<Keyed, ConfigError> {
     let mut keyed = Keyed::default();
-    keyed.add(mastodon::stream::source(&config.mastodon_streaming, config.bluesky.enabled, given)?);
-    keyed.add(x::counts(&config.x, given)?);
-    keyed.add(x::search(&config.x, given)?);
-    keyed.add(reddit::source(&config.reddit, given)?);
-    keyed.add(threads::source(&config.threads, given)?);
-    keyed.add(tumblr::source(&config.tumblr, given)?);
+    keyed.add(mastodon::stream::source(&config.mastodon_streaming, config.bluesky.enabled, given))?;
+    keyed.add(x::counts(&config.x, given))?;
+    keyed.add(x::search(&config.x, given))?;
+    keyed.add(reddit::source(&config.reddit, given))?;
+    keyed.add(threads::source(&config.threads, given))?;
+    keyed.add(tumblr::source(&config.tumblr, given))?;
     Ok(keyed)
 }
 
-/// The key at a place, or why its source is off.
+/// What is made where it can be: an error where what is configured is wrong, [`Off`] where nothing is wrong but its key.
+pub type Made<T> = Result<Result<T, Off>, ConfigError>;
+
+/// The key at a place, which the configuration calls `name`.
 ///
 /// # Errors
 /// A place that was named but holds no key.
-pub fn key(source: &'static str, key: &'static str, place: &KeyPlace) -> Result<Result<Secret, Off>, ConfigError> {
-    let found = place.read().map_err(|cause| ConfigError::Key { key, cause })?;
+pub fn key(source: &'static str, name: &'static str, place: &KeyPlace) -> Made<Secret> {
+    let found = place.read().map_err(|cause| ConfigError::Key { key: name, cause })?;
     Ok(found.ok_or_else(|| Off { source, why: format!("no key: {}", place.how()) }))
 }
 
-/// The services of these ids.
+/// The services of these ids, which the configuration lists under `name`.
 ///
 /// # Errors
 /// An id that is not in the catalogue.
-pub fn chosen<'a>(key: &'static str, ids: &[String], services: &'a [Watched]) -> Result<Vec<&'a Watched>, ConfigError> {
+pub fn chosen<'a>(
+    source: &'static str,
+    name: &'static str,
+    ids: &[String],
+    services: &'a [Watched],
+) -> Made<Vec<&'a Watched>> {
     let find = |id: &String| {
         let found = services.iter().find(|service| service.id == *id);
-        found.ok_or_else(|| ConfigError::NoSuchService { key, value: id.clone() })
+        found.ok_or_else(|| ConfigError::NoSuchService { key: name, value: id.clone() })
     };
-    ids.iter().map(find).collect()
+    let found: Vec<&Watched> = ids.iter().map(find).collect::<Result<_, _>>()?;
+    Ok(if found.is_empty() { Err(Off { source, why: format!("`{name}` is empty") }) } else { Ok(found) })
 }
 
 /// How people say that a service fails, in a query.

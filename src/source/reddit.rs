@@ -2,9 +2,9 @@
 //! <https://github.com/reddit-archive/reddit/wiki/OAuth2>, <https://www.reddit.com/dev/api>
 
 use super::http::Key;
-use super::keyed::{self, Given, Off};
+use super::keyed::{self, Given, Made, Off};
 use super::search::{Ask, Network, Pace, Results, Searcher};
-use super::{ConfigError, Cursor, Found, Reply, Request, RequestKind, Source, SourceError, endpoint, host_of};
+use super::{Cursor, Found, Reply, Request, RequestKind, Source, SourceError, endpoint, host_of};
 use crate::post::{Event, Post, PostKey};
 use crate::secret::{KeyPlace, Secret};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -49,15 +49,16 @@ struct Reddit {
     asked_for_token: bool,
 }
 
-pub(super) fn source(config: &Config, given: &Given<'_>) -> Result<Result<Box<dyn Source>, Off>, ConfigError> {
+pub(super) fn source(config: &Config, given: &Given<'_>) -> Made<Box<dyn Source>> {
     let id = keyed::key(NETWORK, "sources.reddit.id", &config.id)?;
     let secret = keyed::key(NETWORK, "sources.reddit.secret", &config.secret)?;
     let (user, password) = match (id, secret) {
         (Ok(id), Ok(secret)) => (id, secret),
         (Err(off), _) | (_, Err(off)) => return Ok(Err(off)),
     };
-    let services = keyed::chosen("sources.reddit.services", &config.services, given.services)?;
-    let mut queries = keyed::queries(&services, "", QUERY_LIMIT);
+    // Either alone will do.
+    let services = keyed::chosen(NETWORK, "sources.reddit.services", &config.services, given.services)?;
+    let mut queries = keyed::queries(&services.unwrap_or_default(), "", QUERY_LIMIT);
     let subreddits = config.subreddits.iter().map(|name| name.trim_start_matches('/').trim_start_matches(SUBREDDIT));
     queries.extend(subreddits.map(|name| format!("{SUBREDDIT}{name}")));
     if queries.is_empty() {

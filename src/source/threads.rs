@@ -4,9 +4,9 @@
 //! before a post of somebody else was found.
 
 use super::http::Key;
-use super::keyed::{self, Given, Off};
+use super::keyed::{self, Given, Made};
 use super::search::{Ask, Network, Pace, Results, Searcher};
-use super::{ConfigError, Source, endpoint};
+use super::{Source, endpoint};
 use crate::post::{Event, Post};
 use crate::secret::{KeyPlace, Secret};
 use chrono::DateTime;
@@ -29,16 +29,14 @@ pub struct Config {
     pub pace: Pace,
 }
 
-pub(super) fn source(config: &Config, given: &Given<'_>) -> Result<Result<Box<dyn Source>, Off>, ConfigError> {
-    let token = match keyed::key(NETWORK, "sources.threads.token", &config.token)? {
-        Ok(token) => token,
-        Err(off) => return Ok(Err(off)),
+pub(super) fn source(config: &Config, given: &Given<'_>) -> Made<Box<dyn Source>> {
+    let key = keyed::key(NETWORK, "sources.threads.token", &config.token)?;
+    let services = keyed::chosen(NETWORK, "sources.threads.services", &config.services, given.services)?;
+    let (token, services) = match (key, services) {
+        (Ok(key), Ok(services)) => (key, services),
+        (Err(off), _) | (_, Err(off)) => return Ok(Err(off)),
     };
-    let services = keyed::chosen("sources.threads.services", &config.services, given.services)?;
     let queries: Vec<String> = services.iter().map(|service| format!("{} down", service.name)).collect();
-    if queries.is_empty() {
-        return Ok(Err(Off { source: NETWORK, why: "`sources.threads.services` names none".to_owned() }));
-    }
     let network = Keywords { server: endpoint(&config.server)?, token, authors: BTreeSet::new() };
     Ok(Ok(Box::new(Searcher::new(NETWORK, network, &config.pace, None, queries, given)?)))
 }

@@ -1,9 +1,9 @@
 //! Tumblr, by its posts with a tag. <https://www.tumblr.com/docs/en/api/v2#tagged--get-posts-with-tag>
 
 use super::http::Key;
-use super::keyed::{self, Given, Off};
+use super::keyed::{self, Given, Made};
 use super::search::{Ask, Network, Pace, Results, Searcher};
-use super::{ConfigError, Source, endpoint, html, with_hashtags};
+use super::{Source, endpoint, html, with_hashtags};
 use crate::post::{Event, Post};
 use crate::secret::{KeyPlace, Secret};
 use chrono::DateTime;
@@ -27,16 +27,14 @@ pub struct Config {
     pub pace: Pace,
 }
 
-pub(super) fn source(config: &Config, given: &Given<'_>) -> Result<Result<Box<dyn Source>, Off>, ConfigError> {
-    let key = match keyed::key(NETWORK, "sources.tumblr.key", &config.key)? {
-        Ok(key) => key,
-        Err(off) => return Ok(Err(off)),
+pub(super) fn source(config: &Config, given: &Given<'_>) -> Made<Box<dyn Source>> {
+    let key = keyed::key(NETWORK, "sources.tumblr.key", &config.key)?;
+    let services = keyed::chosen(NETWORK, "sources.tumblr.services", &config.services, given.services)?;
+    let (key, services) = match (key, services) {
+        (Ok(key), Ok(services)) => (key, services),
+        (Err(off), _) | (_, Err(off)) => return Ok(Err(off)),
     };
-    let services = keyed::chosen("sources.tumblr.services", &config.services, given.services)?;
     let queries: Vec<String> = services.iter().map(|service| format!("{} down", service.name.to_lowercase())).collect();
-    if queries.is_empty() {
-        return Ok(Err(Off { source: NETWORK, why: "`sources.tumblr.services` names none".to_owned() }));
-    }
     let network = Tagged { server: endpoint(&config.server)?, key };
     Ok(Ok(Box::new(Searcher::new(NETWORK, network, &config.pace, None, queries, given)?)))
 }

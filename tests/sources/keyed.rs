@@ -192,9 +192,7 @@ fn counts_of_whole_minutes_become_volumes() {
     let volumes: Vec<(DateTime<Utc>, u64)> = found
         .events
         .iter()
-        .map(
-            |event| if let Event::Volume(volume) = event { (volume.at, volume.posts) } else { panic!("{event:?}") },
-        )
+        .map(|event| if let Event::Volume(volume) = event { (volume.at, volume.posts) } else { panic!("{event:?}") })
         .collect();
     assert_eq!(volumes, [(time("2026-07-04T14:31:00Z"), 30), (time("2026-07-04T14:32:00Z"), 411)]);
     assert_eq!((found.seen, found.heard), (0, None), "nobody read a post");

@@ -9,9 +9,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 use tokio::time::timeout;
 use whatsdown::post::Event;
+use whatsdown::reading::{Catalogue, Service};
 use whatsdown::secret::KeyPlace;
 use whatsdown::source::http::Client;
-use whatsdown::source::keyed::{Given, build};
+use whatsdown::source::keyed::{Given, Watched, build};
 use whatsdown::source::{Batch, Config, Cursor, Found, Reply, Source, State};
 
 /// Every way in which a stream breaks, and what is said of it.
@@ -77,8 +78,10 @@ async fn streaming(stream: &str) -> (Http, Config, tempfile::TempDir) {
 }
 
 fn source(config: &Config, cursors: &BTreeMap<String, Cursor>) -> Box<dyn Source> {
-    let keyed = build(config, &Given { services: &[], cursors, now: Utc::now() });
-    // Without services, only this one is on.
+    let catalogue = Catalogue::embedded().unwrap();
+    let watched = |service: &Service| Watched { id: service.id.to_string(), name: service.name.clone() };
+    let services: Vec<Watched> = catalogue.services().iter().map(watched).collect();
+    let keyed = build(config, &Given { services: &services, cursors, now: Utc::now() });
     keyed.unwrap().on.into_iter().find(|source| source.network() == "mastodon").unwrap()
 }
 

@@ -8,7 +8,7 @@ use super::{NETWORK, instance_domain};
 use crate::post::{Event, PostKey};
 use crate::secret::{KeyPlace, Secret};
 use crate::source::http::Key;
-use crate::source::keyed::{self, Given, Off};
+use crate::source::keyed::{self, Given, Made, Off};
 use crate::source::{
     ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, endpoint, host_of, seconds,
 };
@@ -54,7 +54,7 @@ struct Streaming {
 }
 
 /// `bridged` makes copies of Bluesky's posts the posts that they are copies of.
-pub fn source(config: &Config, bridged: bool, given: &Given<'_>) -> Result<Result<Box<dyn Source>, Off>, ConfigError> {
+pub fn source(config: &Config, bridged: bool, given: &Given<'_>) -> Made<Box<dyn Source>> {
     let off = |why: String| Ok(Err(Off { source: "mastodon streaming", why }));
     let token = match keyed::key("mastodon streaming", "sources.mastodon_streaming.token", &config.token)? {
         Ok(token) => token,

@@ -6,10 +6,10 @@ mod counts;
 mod search;
 
 use super::http::Key;
-use super::keyed::{self, Given, Off, Watched};
+use super::keyed::{self, Given, Made, Off, Watched};
 use super::search::{Pace, Price, Searcher};
 use super::spending::Micros;
-use super::{ConfigError, Source, endpoint, seconds};
+use super::{Source, endpoint, seconds};
 use crate::secret::{KeyPlace, Secret};
 use reqwest::Url;
 use serde::Deserialize;
@@ -64,28 +64,24 @@ struct Access<'a> {
     services: Vec<&'a Watched>,
 }
 
-fn access<'a>(
-    source: &'static str,
-    config: &Config,
-    enabled: bool,
-    given: &'a Given<'_>,
-) -> Result<Result<Access<'a>, Off>, ConfigError> {
-    let token = match keyed::key(source, "sources.x.token", &config.token)? {
-        Ok(token) => token,
-        Err(off) => return Ok(Err(off)),
+fn access<'a>(source: &'static str, config: &Config, enabled: bool, given: &'a Given<'_>) -> Made<Access<'a>> {
+    let token = keyed::key(source, "sources.x.token", &config.token)?;
+    let services = keyed::chosen(source, "sources.x.services", &config.services, given.services)?;
+    let (token, mut services) = match (token, services) {
+        (Ok(token), Ok(services)) => (token, services),
+        (Err(off), _) | (_, Err(off)) => return Ok(Err(off)),
     };
-    let mut services = keyed::chosen("sources.x.services", &config.services, given.services)?;
     services.retain(|service| service.id != ITSELF);
     let why = match (enabled, services.is_empty()) {
         (false, _) => "`enabled = false` in its section",
-        (true, true) => "`sources.x.services` names no service that may be asked for",
+        (true, true) => "X may not be asked about itself",
         (true, false) => return Ok(Ok(Access { server: endpoint(&config.server)?, token, services })),
     };
     Ok(Err(Off { source, why: why.to_owned() }))
 }
 
 /// The source `x:counts`.
-pub(super) fn counts(config: &Config, given: &Given<'_>) -> Result<Result<Box<dyn Source>, Off>, ConfigError> {
+pub(super) fn counts(config: &Config, given: &Given<'_>) -> Made<Box<dyn Source>> {
     let access = match access(counts::NAME, config, config.counts.enabled, given)? {
         Ok(access) => access,
         Err(off) => return Ok(Err(off)),
@@ -94,14 +90,13 @@ pub(super) fn counts(config: &Config, given: &Given<'_>) -> Result<Result<Box<dy
 }
 
 /// The source `x:search`.
-pub(super) fn search(config: &Config, given: &Given<'_>) -> Result<Result<Box<dyn Source>, Off>, ConfigError> {
-    let name = "x:search";
-    let access = match access(name, config, config.search.enabled, given)? {
+pub(super) fn search(config: &Config, given: &Given<'_>) -> Made<Box<dyn Source>> {
+    let access = match access(search::NAME, config, config.search.enabled, given)? {
         Ok(access) => access,
         Err(off) => return Ok(Err(off)),
     };
     let queries = keyed::queries(&access.services, " -is:retweet", QUERY_LIMIT);
     let network = search::Recent { server: access.server, key: Key::Bearer(access.token) };
     let SearchConfig { pace, price, .. } = &config.search;
-    Ok(Ok(Box::new(Searcher::new(name, network, pace, Some(*price), queries, given)?)))
+    Ok(Ok(Box::new(Searcher::new(search::NAME, network, pace, Some(*price), queries, given)?)))
 }

@@ -9,6 +9,8 @@ use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
 
+pub const NAME: &str = "x:search";
+
 pub struct Recent {
     pub server: Url,
     pub key: Key,

@@ -10,13 +10,14 @@ use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-const KEYS: [(&str, &str); 6] = [
+const KEYS: [(&str, &str); 7] = [
     ("WHATSDOWN_X_TOKEN", "S3cr3t-of-x"),
     ("WHATSDOWN_REDDIT_ID", "S3cr3t-id-of-reddit"),
     ("WHATSDOWN_REDDIT_SECRET", "S3cr3t-of-reddit"),
     ("WHATSDOWN_THREADS_TOKEN", "S3cr3t-of-threads"),
     ("WHATSDOWN_TUMBLR_KEY", "S3cr3t-of-tumblr"),
     ("WHATSDOWN_MASTODON_TOKEN", "S3cr3t-of-mastodon"),
+    ("WHATSDOWN_RADAR_TOKEN", "S3cr3t-of-radar"),
 ];
 /// What the server gives Reddit's source.
 const GIVEN: &str = "S3cr3t-that-was-given";
@@ -81,7 +82,7 @@ fn ran(folder: &Path, words: &[&str]) -> Output {
 fn keys_reach_their_servers_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let requests: Arc<Mutex<String>> = Arc::default();
-    let addresses: Vec<String> = (0..5).map(|_| server(requests.clone())).collect();
+    let addresses: Vec<String> = (0..6).map(|_| server(requests.clone())).collect();
     let section = |(name, address): (&str, &String)| {
         format!("[sources.{name}]\nserver = \"http://{address}\"\nservices = [\"tiktok\"]\n")
     };
@@ -89,9 +90,9 @@ fn keys_reach_their_servers_and_nothing_else() {
     let config = format!(
         "[sources.http]\nlocal_hosts = {addresses:?}\n[sources.bluesky]\nenabled = false\n\
          [sources.mastodon]\nenabled = false\n[sources.mastodon_streaming]\ninstance = \"http://{}\"\n\
-         {servers}token_server = \"http://{}\"\npace = {{ spacing_seconds = 0.1 }}\n\
+         [sources.radar]\nserver = \"http://{}\"\n{servers}token_server = \"http://{}\"\npace = {{ spacing_seconds = 0.1 }}\n\
          [sources.x.search]\npace = {{ spacing_seconds = 0.1 }}\n",
-        addresses[4], addresses[3]
+        addresses[4], addresses[5], addresses[3]
     );
     std::fs::write(folder.path().join("config.toml"), config).unwrap();
     ran(folder.path(), &["check"]);
@@ -121,7 +122,7 @@ fn keys_reach_their_servers_and_nothing_else() {
         ran(folder.path(), words);
     }
     let said = String::from_utf8(ran(folder.path(), &["sources"]).stdout).unwrap();
-    assert_eq!(said.matches("401").count(), 6, "{said}");
+    assert_eq!(said.matches("401").count(), 7, "{said}");
     for file in std::fs::read_dir(folder.path()).unwrap() {
         let path = file.unwrap().path();
         if path.is_file() {

@@ -1,6 +1,6 @@
 //! The sources that need a key: which of them are on, and why the others are not. docs/keys.md tells how to get the keys.
 
-use super::{Config, ConfigError, Cursor, Source, mastodon, reddit, threads, tumblr, x};
+use super::{Config, ConfigError, Cursor, Source, mastodon, radar, reddit, threads, tumblr, x};
 use crate::secret::{KeyPlace, Secret};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
@@ -57,6 +57,7 @@ pub fn build(config: &Config, given: &Given<'_>) -> Result<Keyed, ConfigError> {
     keyed.add(reddit::source(&config.reddit, given))?;
     keyed.add(threads::source(&config.threads, given))?;
     keyed.add(tumblr::source(&config.tumblr, given))?;
+    keyed.add(radar::source(&config.radar, given))?;
     Ok(keyed)
 }
 

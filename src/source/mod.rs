@@ -10,6 +10,7 @@ pub mod keyed;
 mod limits;
 pub mod mastodon;
 pub mod profiles;
+mod radar;
 pub mod recording;
 mod reddit;
 pub mod runner;
@@ -278,6 +279,7 @@ pub struct Config {
     pub reddit: reddit::Config,
     pub threads: threads::Config,
     pub tumblr: tumblr::Config,
+    pub radar: radar::Config,
 }
 
 impl Config {
@@ -290,6 +292,7 @@ impl Config {
             &mut self.reddit.secret,
             &mut self.threads.token,
             &mut self.tumblr.key,
+            &mut self.radar.token,
         ];
         keys.into_iter().map(|place| &mut place.file).chain([&mut self.http.authorities])
     }

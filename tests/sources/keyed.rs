@@ -20,10 +20,11 @@ const TWEETS: &str = include_str!("../../fixtures/sources/x/search.json");
 const LISTING: &str = include_str!("../../fixtures/sources/reddit/search.json");
 const TOKEN: &str = include_str!("../../fixtures/sources/reddit/token.json");
 const THREADS: &str = include_str!("../../fixtures/sources/threads/keyword_search.json");
+const OUTAGES: &str = include_str!("../../fixtures/sources/radar/outages.json");
 const TAGGED: &str = include_str!("../../fixtures/sources/tumblr/tagged.json");
 
 pub const KEY: &str = "S3cr3t-of-the-tests";
-const NAMES: [&str; 5] = ["x:counts", "x:search", "reddit", "threads", "tumblr"];
+const NAMES: [&str; 6] = ["x:counts", "x:search", "reddit", "threads", "tumblr", "radar"];
 
 /// The defaults, with every key in a file, and every server at `server`.
 pub struct Lab {
@@ -42,13 +43,15 @@ impl Lab {
         config.reddit.id = place.clone();
         config.reddit.secret = place.clone();
         config.threads.token = place.clone();
-        config.tumblr.key = place;
+        config.tumblr.key = place.clone();
+        config.radar.token = place;
         for at in [
             &mut config.x.server,
             &mut config.reddit.server,
             &mut config.reddit.token_server,
             &mut config.threads.server,
             &mut config.tumblr.server,
+            &mut config.radar.server,
         ] {
             server.clone_into(at);
         }
@@ -68,7 +71,7 @@ impl Lab {
     fn at(server: &Http) -> Lab {
         let mut lab = Lab::new(&format!("http://{}", server.address));
         let quick = Duration::from_millis(20);
-        lab.config.x.counts.every = quick;
+        (lab.config.x.counts.every, lab.config.radar.every) = (quick, quick);
         lab.config.x.counts.dollars_a_day = Micros(1_000_000_000_000);
         lab.config.x.search.price.dollars_a_day = Micros(1_000_000_000);
         for pace in [
@@ -127,6 +130,8 @@ fn empty(path: &str) -> String {
         return TOKEN.to_owned();
     } else if path.starts_with("/search") {
         json!({"kind": "Listing", "data": {"children": [], "after": null}})
+    } else if path.contains("/radar/") {
+        json!({"success": true, "result": {"annotations": []}})
     } else if path.contains("keyword_search") {
         json!({"data": []})
     } else {
@@ -146,6 +151,7 @@ fn without_a_key_a_source_is_off_and_says_how_to_turn_it_on() {
         &mut config.reddit.secret,
         &mut config.threads.token,
         &mut config.tumblr.key,
+        &mut config.radar.token,
     ] {
         *place = KeyPlace { env: "WHATSDOWN_TEST_NEVER_SET".to_owned(), ..KeyPlace::default() };
     }
@@ -275,6 +281,22 @@ fn tumblrs_tags_are_words() {
     );
     assert_eq!(shared.repost_of.as_deref(), Some("779999999999999999"));
     assert_eq!((found.odd, found.heard.map(|heard| heard.1)), (1, Some(now)));
+}
+
+#[test]
+fn outages_of_radar_are_notices_of_a_program() {
+    let now = time("2026-07-04T14:34:10Z");
+    let mut source = Lab::new("radar.example").source("radar", &none(), now);
+    let (url, found) = turn(&mut *source, OUTAGES, now);
+    assert_eq!(url, "https://radar.example/client/v4/radar/annotations/outages?dateRange=7d&limit=100&format=json");
+    let [outage] = posts(&found)[..] else { panic!("{:?}", found.events) };
+    assert_eq!(outage.text, "Synthetic Telstra Carrier: Synthetic: an outage of Telstra's network");
+    assert_eq!((outage.bot, outage.location.as_deref()), (true, Some("Australia")));
+    assert_eq!(
+        (outage.created_at, outage.url.as_deref()),
+        (time("2026-07-04T12:00:00Z"), Some("https://status.example/synthetic"))
+    );
+    assert_eq!((found.odd, found.heard, found.caught_up), (1, None, true), "nobody was listened to");
 }
 
 /// A page of Reddit with posts of every second from `newest` back.

@@ -17,6 +17,7 @@ const COUNTS: &str = include_str!("../../fixtures/sources/x/counts.json");
 const LISTING: &str = include_str!("../../fixtures/sources/reddit/search.json");
 const TOKEN: &str = include_str!("../../fixtures/sources/reddit/token.json");
 const THREADS: &str = include_str!("../../fixtures/sources/threads/keyword_search.json");
+const OUTAGES: &str = include_str!("../../fixtures/sources/radar/outages.json");
 const TAGGED: &str = include_str!("../../fixtures/sources/tumblr/tagged.json");
 
 /// The source of this name, as at its first start.
@@ -66,6 +67,7 @@ fn a_recording_names_nobody_and_reads_as_what_was_recorded() {
         ("reddit", now, vec![TOKEN, LISTING]),
         ("threads", now, vec![THREADS]),
         ("tumblr", now, vec![TAGGED]),
+        ("radar", now, vec![OUTAGES]),
     ] {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let mut recorder = Recorder::new(fresh(name, now), [7; 32], lines.clone(), 100);

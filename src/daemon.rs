@@ -9,7 +9,7 @@ use crate::post::{Event, Gap};
 use crate::source::http::Client;
 use crate::source::profiles::Profiles;
 use crate::source::runner::{self, Backoff};
-use crate::source::{Batch, Source};
+use crate::source::{Batch, Health, Source, State};
 use crate::store::StoreError;
 use crate::store::writer::SourceState;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -114,6 +114,9 @@ impl Job<'_> {
         if batch.caught_up && self.behind.remove(&batch.source) {
             info!("{} has caught up", batch.source);
         }
+        if has_ended(&batch.health) {
+            self.behind.remove(&batch.source);
+        }
         let health = serde_json::to_string(&batch.health).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let state = SourceState {
             instance: batch.source,
@@ -153,6 +156,11 @@ impl Job<'_> {
     }
 }
 
+/// Whether nothing will come of a source any more: the server refused it.
+fn has_ended(health: &Health) -> bool {
+    health.state == State::Degraded && health.last_error.as_ref().is_some_and(|error| error.retry_at.is_none())
+}
+
 fn lost(batch: &Batch, gap: &Gap) -> ListeningSpan {
     span(batch, false, gap.from, gap.until, gap.why.clone())
 }
@@ -165,5 +173,22 @@ fn span(batch: &Batch, heard: bool, from: DateTime<Utc>, until: DateTime<Utc>, w
         from: from.timestamp(),
         until: until.timestamp(),
         why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Failure;
+
+    #[test]
+    fn only_a_refusal_is_an_end() {
+        let failed = |retry_at| Health {
+            state: State::Degraded,
+            last_error: Some(Failure { at: DateTime::UNIX_EPOCH, message: "401".to_owned(), retry_at }),
+            ..Health::default()
+        };
+        assert!(has_ended(&failed(None)));
+        assert!(!has_ended(&failed(Some(DateTime::UNIX_EPOCH))) && !has_ended(&Health::default()));
     }
 }

@@ -212,7 +212,8 @@ impl<N: Network> Searcher<N> {
             query.due = now;
             return Ok(());
         }
-        if let Some(oldest) = round.oldest.filter(|oldest| !reached && *oldest > round.from) {
+        let oldest = round.oldest.unwrap_or(began);
+        if !reached && oldest > round.from {
             let why = format!("more posts for `{}` than {} pages", query.words, self.pace.pages);
             found.lose(&self.name, round.from, oldest, why);
         }

@@ -158,7 +158,7 @@ fn without_a_key_a_source_is_off_and_says_how_to_turn_it_on() {
     let keyed = build(&config, &given).unwrap();
     assert!(keyed.on.is_empty());
     let off: Vec<&str> = keyed.off.iter().map(|off| off.source).collect();
-    assert_eq!((off[0], &off[1..]), ("mastodon streaming", &NAMES[..]));
+    assert_eq!((off[0], &off[1..]), ("mastodon:streaming", &NAMES[..]));
     assert!(keyed.off.iter().all(|off| off.why.contains("set WHATSDOWN_TEST_NEVER_SET")));
     let on = Lab::new("x.example").build(&none(), Utc::now()).unwrap().on;
     assert_eq!(on.iter().map(|source| source.name()).collect::<Vec<_>>(), NAMES);
@@ -181,7 +181,7 @@ fn x_is_not_asked_about_itself() {
     let mut lab = Lab::new("x.example");
     lab.config.x.services = vec!["x".to_owned()];
     let off = lab.build(&none(), Utc::now()).unwrap().off;
-    assert_eq!(off.iter().map(|off| off.source).collect::<Vec<_>>(), ["mastodon streaming", "x:counts", "x:search"]);
+    assert_eq!(off.iter().map(|off| off.source).collect::<Vec<_>>(), ["mastodon:streaming", "x:counts", "x:search"]);
     lab.config.x.services.push("primevideo".to_owned());
     let mut source = lab.source("x:search", &none(), Utc::now());
     let query = source.next(Utc::now()).url.query_pairs().next().unwrap().1.into_owned();

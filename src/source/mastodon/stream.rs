@@ -21,6 +21,8 @@ use std::time::Duration;
 
 /// Posts whose deletion is understood: it names them by an id that only this instance knows.
 const REMEMBERED: usize = 20_000;
+/// What it is called while no instance is known.
+const KIND: &str = "mastodon:streaming";
 /// The least time between two connections.
 const SPACING: Duration = Duration::from_secs(3);
 
@@ -55,8 +57,8 @@ struct Streaming {
 
 /// `bridged` makes copies of Bluesky's posts the posts that they are copies of.
 pub fn source(config: &Config, bridged: bool, given: &Given<'_>) -> Made<Box<dyn Source>> {
-    let off = |why: String| Ok(Err(Off { source: "mastodon streaming", why }));
-    let token = match keyed::key("mastodon streaming", "sources.mastodon_streaming.token", &config.token)? {
+    let off = |why: String| Ok(Err(Off { source: KIND, why }));
+    let token = match keyed::key(KIND, "sources.mastodon_streaming.token", &config.token)? {
         Ok(token) => token,
         Err(off) => return Ok(Err(off)),
     };

@@ -35,7 +35,7 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
         }
     }
     // Of a recording nobody asks for keys.
-    if store.stamp == Stamp::Live {
+    if store.stamp == Stamp::Live && format == Format::Text {
         let off = context.keyed(&BTreeMap::new())?.off;
         // The job may have been given keys that this command was not.
         for off in off.iter().filter(|off| !sources.iter().any(|heard| is_of(&heard.source, off.source))) {

@@ -16,6 +16,7 @@ pub mod post;
 pub mod reading;
 pub mod region;
 pub mod report;
+pub mod secret;
 pub mod source;
 pub mod store;
 pub mod telemetry;

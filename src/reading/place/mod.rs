@@ -49,6 +49,16 @@ impl Places {
         if region == Region::WORLD { Some("the world") } else { REGIONS.get(region.as_str()) }
     }
 
+    /// How an author would write the region as a location, so that it is read back surely; none where that cannot be.
+    pub fn words(&self, region: Region) -> Option<String> {
+        let code = region.as_str();
+        let name = REGIONS.get(code)?;
+        let part = code.contains('-').then(|| code.to_owned());
+        let ways = part.into_iter().chain([name.to_owned(), format!("{name}, {code}")]);
+        let sure = |place: Place| place.code == region && place.confidence >= COUNTED_CONFIDENCE;
+        ways.into_iter().find(|words| self.read("", Some(words), None).is_some_and(sure))
+    }
+
     /// Whether a post can be counted in the region.
     pub fn known(&self, region: Region) -> bool {
         is_known(region)

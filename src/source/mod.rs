@@ -6,7 +6,7 @@ mod bridge;
 mod html;
 pub mod http;
 pub mod jetstream;
-mod limits;
+pub(crate) mod limits;
 pub mod mastodon;
 pub mod profiles;
 pub mod runner;
@@ -316,7 +316,7 @@ fn endpoint(server: &str) -> Result<Url, ConfigError> {
 }
 
 /// The host of a URL, with its port where it is not the scheme's own.
-fn host_of(url: &Url) -> String {
+pub(crate) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

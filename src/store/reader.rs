@@ -197,6 +197,11 @@ impl Reader {
         Ok(row.optional()?)
     }
 
+    /// Alerts, in the order in which they are due.
+    pub fn alerts(&self) -> Result<Vec<crate::alert::Row>, StoreError> {
+        super::alerts::read(&self.connection)
+    }
+
     /// Spikes, newest first.
     pub fn spikes(&self, filter: &Filter) -> Result<Vec<Spike>, StoreError> {
         let mut statement = self.connection.prepare_cached(

@@ -1,6 +1,6 @@
 use super::*;
 use crate::alert::rule::Rule;
-use crate::incident::{Correction, State};
+use crate::incident::{Correction, RegionalImpact, State};
 use crate::report::fixture;
 
 fn rule(text: &str) -> Rule {
@@ -31,8 +31,6 @@ fn ongoing(countries: usize) -> Incident {
 fn over() -> Incident {
     Incident { state: State::Resolved, end: fixture::finished().incident.end, ..ongoing(1) }
 }
-
-use crate::incident::RegionalImpact;
 
 /// What is sent at once by the clock; everything arrives.
 fn sent(desk: &mut Desk, now: DateTime<Utc>) -> Vec<(String, News)> {
@@ -107,13 +105,13 @@ fn corrections_and_a_retraction_are_told() {
         to: "b".to_owned(),
         why: "more is known".to_owned(),
     };
-    corrected.corrections = vec![correction("start")];
+    corrected.corrections.push(correction("start"));
     desk.consider(&corrected, at("20:20"));
     assert_eq!(sent(&mut desk, at("20:35")), [("examplegram-20240305T2002Z.2".to_owned(), News::Correction)]);
     corrected.retracted_at = Some(at("20:40"));
     assert_eq!(news_at(&mut desk, &corrected, "20:40"), [News::Retraction]);
     assert_eq!(news_at(&mut desk, &corrected, "20:50"), []);
-    assert_eq!(news_at(&mut super::tests::desk(""), &corrected, "20:40"), [], "who knew nothing hears nothing");
+    assert_eq!(news_at(&mut self::desk(""), &corrected, "20:40"), [], "who knew nothing hears nothing");
 }
 
 #[test]

@@ -12,6 +12,8 @@ mod format;
 mod incidents;
 mod man;
 mod out;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod replay;
 mod run;
 mod select;

@@ -60,15 +60,11 @@ pub fn discord(webhook: &Url, message: &Message, edits: Option<&str>) -> Call {
         }],
     });
     let mut url = webhook.clone();
-    match edits {
-        Some(id) => {
-            url.set_path(&format!("{}/messages/{id}", webhook.path().trim_end_matches('/')));
-            Call { method: Method::PATCH, ..Call::post(url, body.to_string()) }
-        }
-        None => {
-            // So that the answer names the message.
-            url.query_pairs_mut().append_pair("wait", "true");
-            Call::post(url, body.to_string())
-        }
+    if let Some(id) = edits {
+        url.set_path(&format!("{}/messages/{id}", webhook.path().trim_end_matches('/')));
+        return Call { method: Method::PATCH, ..Call::post(url, body.to_string()) };
     }
+    // So that the answer names the message.
+    url.query_pairs_mut().append_pair("wait", "true");
+    Call::post(url, body.to_string())
 }

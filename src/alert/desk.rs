@@ -65,7 +65,9 @@ impl Desk {
         for row in stored {
             threads.entry((row.receiver.clone(), row.incident.clone())).or_default().push(row);
         }
-        threads.values_mut().for_each(|rows| rows.sort_by_key(|row| row.number));
+        for rows in threads.values_mut() {
+            rows.sort_by_key(|row| row.number);
+        }
         Desk { rules, receivers, threads, busy: BTreeSet::new(), resting: BTreeMap::new() }
     }
 
@@ -101,7 +103,7 @@ impl Desk {
                 body: Body { news, ripe, said: after(said, rule, incident, news), at: now, incident: bare(incident) },
             };
             rows.push(row.clone());
-            changes.push(Change::Put(row));
+            changes.push(Change::Put(Box::new(row)));
         }
         changes
     }
@@ -149,7 +151,7 @@ impl Desk {
                 }
             }
         }
-        Some(Change::Put(row.clone()))
+        Some(Change::Put(Box::new(row.clone())))
     }
 }
 

@@ -180,7 +180,7 @@ fn a_restart_goes_on_from_the_rows() {
     let mut rows = Vec::new();
     for change in before.consider(&ongoing(1), at("20:06")) {
         let Change::Put(row) = change else { panic!("nothing was held") };
-        rows.push(row);
+        rows.push(*row);
     }
     let mut after = Desk::new(vec![rule("")], rows);
     assert!(after.consider(&ongoing(1), at("20:07")).is_empty(), "it is written already");

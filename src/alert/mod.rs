@@ -96,6 +96,6 @@ fn is_down<E>(incident: &Incident<E>) -> bool {
 /// A row to write, or one that was never due to take back.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    Put(Row),
+    Put(Box<Row>),
     Drop { receiver: String, incident: String, number: u32 },
 }

@@ -66,6 +66,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
             }
         }
     }
+    #[cfg(feature = "parquet")]
     rows.finish()?;
     Ok(Exit::Done)
 }
@@ -110,9 +111,10 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn head(&mut self, columns: &[&str]) -> Result<(), Stop> {
-        match self.form {
-            Form::Csv => self.csv_line(columns.iter().map(|name| (*name).to_owned())),
-            _ => Ok(()),
+        if matches!(self.form, Form::Csv) {
+            self.csv_line(columns.iter().map(|name| (*name).to_owned()))
+        } else {
+            Ok(())
         }
     }
 
@@ -136,12 +138,9 @@ impl Rows<'_> {
         self.out.text(&String::from_utf8_lossy(&line))
     }
 
+    #[cfg(feature = "parquet")]
     fn finish(self) -> Result<(), Stop> {
-        match self.form {
-            #[cfg(feature = "parquet")]
-            Form::Parquet(table) => table.finish(),
-            _ => Ok(()),
-        }
+        if let Form::Parquet(table) = self.form { table.finish() } else { Ok(()) }
     }
 }
 

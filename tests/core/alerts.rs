@@ -134,7 +134,7 @@ async fn a_killed_receiver_loses_and_doubles_nothing() {
         let taken = matches!(outcome, Outcome::Delivered { .. });
         let Some(Change::Put(row)) = desk.settle(&task.row, outcome, now) else { panic!() };
         if taken {
-            break row;
+            break *row;
         }
     };
     task.abort();

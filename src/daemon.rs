@@ -61,12 +61,11 @@ pub async fn run(
         tokio::select! {
             () = &mut shutdown => break,
             batch = batches.recv(), if !deaf => {
-                match batch {
-                    Some(batch) => job.take(batch)?,
-                    None => {
-                        warn!("no source is left; `whatsdown sources` tells why");
-                        deaf = true;
-                    }
+                if let Some(batch) = batch {
+                    job.take(batch)?;
+                } else {
+                    warn!("no source is left; `whatsdown sources` tells why");
+                    deaf = true;
                 }
             }
             (row, outcome) = alerts.answer() => {

@@ -25,6 +25,7 @@ mod status;
 mod style;
 mod table;
 mod timeline;
+mod watch;
 mod welcome;
 mod when;
 

@@ -76,7 +76,7 @@ enum Form {
     Json,
     Csv,
     #[cfg(feature = "parquet")]
-    Parquet(super::parquet::Table<io::Stdout>),
+    Parquet(Box<super::parquet::Table<io::Stdout>>),
 }
 
 impl Form {
@@ -87,7 +87,7 @@ impl Form {
             Format::Parquet if io::stdout().is_terminal() => {
                 Err(Stop::usage("Parquet is not for a terminal").hint("send it to a file: > counts.parquet"))
             }
-            Format::Parquet => Ok(Form::Parquet(super::parquet::Table::new(io::stdout(), columns)?)),
+            Format::Parquet => Ok(Form::Parquet(Box::new(super::parquet::Table::new(io::stdout(), columns)?))),
             _ => Ok(Form::Json),
         }
     }

@@ -1,6 +1,6 @@
 //! The configuration: the documented defaults of `data/default.toml`, and over them the user's own file, read strictly.
 
-use crate::source;
+use crate::{alert, source};
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ pub struct Config {
     pub timelines: Timelines,
     pub reading: Reading,
     pub sources: source::Config,
+    pub alerts: alert::config::Config,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -125,7 +126,7 @@ impl Config {
     fn resolve(&mut self, folder: &Path) {
         let own = [&mut self.store.path, &mut self.timelines.folder].into_iter().chain(self.sources.files());
         let files = self.reading.services.iter_mut().chain(&mut self.reading.lexicons);
-        for path in own.chain(files).filter(|path| !path.as_os_str().is_empty()) {
+        for path in own.chain(files).chain(self.alerts.files()).filter(|path| !path.as_os_str().is_empty()) {
             *path = folder.join(&*path);
         }
     }

@@ -1,6 +1,7 @@
 //! The background job: what the sources hear goes through the pipeline, minutes close by the wall clock, and the
 //! timelines of what is found are kept written.
 
+use crate::alert::sender::Sender;
 use crate::clock;
 use crate::count::ListeningSpan;
 use crate::minute::Minute;
@@ -40,6 +41,7 @@ pub async fn run(
     sources: Vec<Box<dyn Source>>,
     profiles: Option<Profiles>,
     client: Client,
+    alerts: &mut Sender,
     told: &mut dyn Told,
     shutdown: impl Future<Output = ()>,
 ) -> Result<(), PipelineError> {
@@ -55,18 +57,28 @@ pub async fn run(
     let runner = tokio::spawn(runner::run(sources, profiles, client, clock::now, Backoff::default(), sender, stopped));
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tokio::pin!(shutdown);
+    let mut deaf = false;
     loop {
         tokio::select! {
             () = &mut shutdown => break,
-            batch = batches.recv() => {
-                let Some(batch) = batch else {
+            batch = batches.recv(), if !deaf => {
+                if let Some(batch) = batch {
+                    job.take(batch)?;
+                } else {
                     warn!("no source is left; `whatsdown sources` tells why");
-                    shutdown.await;
-                    break;
-                };
-                job.take(batch)?;
+                    deaf = true;
+                }
             }
-            _ = tick.tick() => job.close_minutes(clock::now())?,
+            (row, outcome) = alerts.answer() => {
+                job.pipeline.settle_alert(&row, outcome, clock::now());
+                job.commit(Vec::new(), false)?;
+            }
+            _ = tick.tick() => {
+                if !deaf {
+                    job.close_minutes(clock::now())?;
+                }
+                job.pipeline.due_alerts(clock::now()).into_iter().for_each(|task| alerts.send(task));
+            }
         }
     }
     let _ = stop.send(true);
@@ -80,6 +92,9 @@ pub async fn run(
         ended?;
     }
     runner.abort();
+    for (row, outcome) in alerts.last_answers().await {
+        job.pipeline.settle_alert(&row, outcome, clock::now());
+    }
     job.commit(Vec::new(), true)
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Data flows one way: source → post → reading → count → track (detect → incident) → store → report.
 
+pub mod alert;
 pub mod answer;
 pub mod cli;
 pub mod clock;

@@ -107,7 +107,9 @@ impl<'de> Deserialize<'de> for KeyPlace {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Named {
+            #[serde(default)]
             env: String,
+            #[serde(default)]
             file: PathBuf,
         }
         let wrong = |why: &str| serde::de::Error::custom(why);

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::format::Format;
 use super::style::Style;
+use crate::alert::config::ConfigError as AlertError;
 use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::reading::{Catalogue, Lexicon, Problem};
@@ -36,6 +37,12 @@ impl From<ConfigError> for Found {
     fn from(error: ConfigError) -> Found {
         let file = error.file.display().to_string();
         Found { file, line: error.place.map(|(line, _)| line), message: error.message, hint: error.hint }
+    }
+}
+
+impl From<AlertError> for Found {
+    fn from(error: AlertError) -> Found {
+        Found { file: "configuration".to_owned(), line: None, message: error.to_string(), hint: error.hint }
     }
 }
 
@@ -97,6 +104,8 @@ fn in_words(config: &Config) -> Vec<Found> {
     for file in &config.reading.lexicons {
         found.extend(read(file).and_then(|text| Ok(Lexicon::parse(&file.display().to_string(), &text)?)).err());
     }
+    found.extend(config.alerts.check(&catalogue).err().map(Found::from));
+    found.extend(config.alerts.receivers().err().map(Found::from));
     found
 }
 

@@ -5,6 +5,8 @@ use super::format::Format;
 use super::out::Out;
 use super::style::Style;
 use super::{ColourChoice, Global};
+use crate::alert::config::ConfigError as AlertError;
+use crate::alert::sender::Sender;
 use crate::clock;
 use crate::config::{self, Config};
 use crate::pipeline::replay::ReplayError;
@@ -14,6 +16,7 @@ use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
 use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
+use crate::source::http::Client;
 use crate::source::keyed::{self, Given, Keyed, Watched};
 use crate::source::{self, Cursor, Source};
 use crate::store::{self, StoreError};
@@ -133,6 +136,14 @@ impl Context {
         Ok((settings, retention))
     }
 
+    /// The receivers of alerts.
+    pub fn alerts(&self, client: Client) -> Result<Sender, Stop> {
+        let alerts = &self.config()?.alerts;
+        let catalogue = Catalogue::clone(&*self.catalogue()?);
+        alerts.check(&catalogue)?;
+        Ok(Sender::new(alerts.receivers()?, client, catalogue, alerts.page.clone()))
+    }
+
     /// The service of this id, which must be known.
     pub fn service(&self, id: &str) -> Result<ServiceId, Stop> {
         let catalogue = self.catalogue()?;
@@ -228,6 +239,13 @@ impl From<StoreError> for Stop {
     fn from(error: StoreError) -> Stop {
         let hint = error.hint();
         Stop::failed(error).hint(hint)
+    }
+}
+
+impl From<AlertError> for Stop {
+    fn from(error: AlertError) -> Stop {
+        let hint = error.hint.clone();
+        Stop::usage(error).hint(hint)
     }
 }
 

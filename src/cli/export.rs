@@ -10,8 +10,10 @@ use crate::incident::Incident;
 use crate::post::Volume;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io;
+#[cfg(feature = "parquet")]
+use std::io::IsTerminal as _;
 
-/// Everything of a kind as JSONL or CSV
+/// Everything of a kind as JSONL, CSV or, where built with it, Parquet
 #[derive(clap::Args)]
 pub struct Args {
     what: What,
@@ -30,17 +32,23 @@ enum What {
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
-    let csv = match context.global.format {
+    let format = match context.global.format {
         // One object a line is what `--json` means for what may be endless.
-        None => false,
-        Some(_) => context.format(&[Format::Jsonl, Format::Csv, Format::Json])? == Format::Csv,
+        None => Format::Jsonl,
+        Some(_) => context.format(&[Format::Jsonl, Format::Csv, Format::Parquet, Format::Json])?,
     };
     let store = context.store()?;
     let filter = args.select.filter(context, store.now()?, None)?;
-    let mut rows = Rows { out: &mut context.out, csv };
+    let columns: &[&str] = match args.what {
+        What::Counts => &COUNT_COLUMNS,
+        What::Volumes => &VOLUME_COLUMNS,
+        What::Spikes => &SPIKE_COLUMNS,
+        What::Incidents => &INCIDENT_COLUMNS,
+    };
+    let mut rows = Rows { form: Form::new(format, columns)?, out: &mut context.out };
+    rows.head(columns)?;
     match args.what {
         What::Counts => {
-            rows.head(&COUNT_COLUMNS)?;
             let mut stopped = Ok(());
             let mut give = |row: CountRow| {
                 stopped = rows.row(&row, || count_cells(&row));
@@ -52,36 +60,71 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
             ended.map_err(|error| stop(&error))?;
         }
         What::Volumes => {
-            rows.head(&VOLUME_COLUMNS)?;
             for volume in store.volumes(&filter)? {
                 rows.row(&volume, || volume_cells(&volume))?;
             }
         }
         What::Spikes => {
-            rows.head(&SPIKE_COLUMNS)?;
             for spike in store.spikes(&filter)? {
                 rows.row(&spike, || spike_cells(&spike))?;
             }
         }
         What::Incidents => {
-            rows.head(&INCIDENT_COLUMNS)?;
             for incident in store.incidents(&filter)? {
                 rows.row(&incident, || incident_cells(&incident))?;
             }
         }
     }
+    #[cfg(feature = "parquet")]
+    rows.finish()?;
     Ok(Exit::Done)
 }
 
-/// Rows on their way out, as JSON objects or as CSV.
+/// The form in which rows leave.
+enum Form {
+    Json,
+    Csv,
+    #[cfg(feature = "parquet")]
+    Parquet(Box<super::parquet::Table<io::Stdout>>),
+}
+
+impl Form {
+    #[cfg(feature = "parquet")]
+    fn new(format: Format, columns: &[&str]) -> Result<Form, Stop> {
+        match format {
+            Format::Csv => Ok(Form::Csv),
+            Format::Parquet if io::stdout().is_terminal() => {
+                Err(Stop::usage("Parquet is not for a terminal").hint("send it to a file: > counts.parquet"))
+            }
+            Format::Parquet => Ok(Form::Parquet(Box::new(super::parquet::Table::new(io::stdout(), columns)?))),
+            _ => Ok(Form::Json),
+        }
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn new(format: Format, _: &[&str]) -> Result<Form, Stop> {
+        match format {
+            Format::Csv => Ok(Form::Csv),
+            Format::Parquet => Err(Stop::usage("this program was built without Parquet")
+                .hint("build it with `cargo build --release --features parquet`, or use --format csv")),
+            _ => Ok(Form::Json),
+        }
+    }
+}
+
+/// Rows on their way out.
 struct Rows<'a> {
+    form: Form,
     out: &'a mut Out,
-    csv: bool,
 }
 
 impl Rows<'_> {
     fn head(&mut self, columns: &[&str]) -> Result<(), Stop> {
-        if self.csv { self.csv_line(columns.iter().map(|name| (*name).to_owned())) } else { Ok(()) }
+        if matches!(self.form, Form::Csv) {
+            self.csv_line(columns.iter().map(|name| (*name).to_owned()))
+        } else {
+            Ok(())
+        }
     }
 
     fn row<const N: usize>(
@@ -89,7 +132,12 @@ impl Rows<'_> {
         row: &impl serde::Serialize,
         cells: impl Fn() -> [String; N],
     ) -> Result<(), Stop> {
-        if self.csv { self.csv_line(cells().into_iter().map(harmless)) } else { self.out.json(row) }
+        match &mut self.form {
+            Form::Json => self.out.json(row),
+            Form::Csv => self.csv_line(cells().into_iter().map(harmless)),
+            #[cfg(feature = "parquet")]
+            Form::Parquet(table) => table.row(cells().to_vec()),
+        }
     }
 
     fn csv_line(&mut self, cells: impl Iterator<Item = String>) -> Result<(), Stop> {
@@ -98,11 +146,17 @@ impl Rows<'_> {
         let line = writer.into_inner().map_err(Stop::failed)?;
         self.out.text(&String::from_utf8_lossy(&line))
     }
+
+    #[cfg(feature = "parquet")]
+    fn finish(self) -> Result<(), Stop> {
+        if let Form::Parquet(table) = self.form { table.finish() } else { Ok(()) }
+    }
 }
 
 /// A spreadsheet takes text that begins so for a formula; an apostrophe before it makes it text.
 fn harmless(cell: String) -> String {
-    let formula = cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
+    let starts = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let formula = cell.trim_start_matches(' ').starts_with(starts) && cell.parse::<f64>().is_err();
     if formula { format!("'{cell}") } else { cell }
 }
 
@@ -195,7 +249,16 @@ mod tests {
 
     #[test]
     fn formulas_become_text_and_numbers_stay() {
-        for (cell, expected) in [("=1+1", "'=1+1"), ("@x", "'@x"), ("-0.5", "-0.5"), ("tiktok", "tiktok")] {
+        for (cell, expected) in [
+            ("=1+1", "'=1+1"),
+            ("@x", "'@x"),
+            ("-0.5", "-0.5"),
+            ("tiktok", "tiktok"),
+            (" =1", "' =1"),
+            ("\t=1", "'\t=1"),
+            ("＝1", "'＝1"),
+            ("-1+1|cmd", "'-1+1|cmd"),
+        ] {
             assert_eq!(harmless(cell.to_owned()), expected);
         }
     }

@@ -13,6 +13,8 @@ pub enum Format {
     Jsonl,
     Csv,
     Svg,
+    /// For `export`, in a program built with it
+    Parquet,
 }
 
 impl Format {
@@ -25,6 +27,7 @@ impl Format {
             Format::Jsonl => "jsonl",
             Format::Csv => "csv",
             Format::Svg => "svg",
+            Format::Parquet => "parquet",
         }
     }
 

@@ -1,5 +1,6 @@
 //! What people type and read: one file for each command.
 
+mod alert;
 mod check;
 mod completions;
 mod context;
@@ -11,6 +12,8 @@ mod format;
 mod incidents;
 mod man;
 mod out;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod record;
 mod replay;
 mod run;
@@ -23,6 +26,7 @@ mod status;
 mod style;
 mod table;
 mod timeline;
+mod watch;
 mod welcome;
 mod when;
 
@@ -101,6 +105,7 @@ enum Command {
     Services(services::Args),
     Check(check::Args),
     Export(export::Args),
+    Alert(alert::Args),
     Completions(completions::Args),
     Man(man::Args),
 }
@@ -139,6 +144,7 @@ fn execute(command: Option<Command>, context: &mut Context) -> Result<Exit, Stop
         Some(Command::Services(args)) => services::run(&args, context),
         Some(Command::Check(args)) => check::run(&args, context),
         Some(Command::Export(args)) => export::run(&args, context),
+        Some(Command::Alert(args)) => alert::run(&args, context),
         Some(Command::Completions(args)) => completions::run(&args, context),
         Some(Command::Man(args)) => man::run(&args, context),
     }

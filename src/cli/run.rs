@@ -35,6 +35,8 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let sources = context.sources(&cursors)?;
     let client = Client::new(&config.sources.http).map_err(wrong_sources)?;
     let profiles = Profiles::new(&config.sources.bluesky.profiles, pipeline.authors()).map_err(wrong_sources)?;
+    let mut alerts = context.alerts(client.clone())?;
+    pipeline.tell(config.alerts.rules.clone())?;
     let folder = timelines(&config.timelines.folder, &database);
     std::fs::create_dir_all(&folder).map_err(|error| {
         Stop::failed(format!("cannot make the folder {}: {error}", folder.display()))
@@ -47,7 +49,9 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     runtime.block_on(async {
         let shutdown = shutdown().map_err(Stop::failed)?;
         context.note(&greeting);
-        Ok::<(), Stop>(daemon::run(&mut pipeline, sources, profiles, client, &mut timelines, shutdown).await?)
+        Ok::<(), Stop>(
+            daemon::run(&mut pipeline, sources, profiles, client, &mut alerts, &mut timelines, shutdown).await?,
+        )
     })?;
     Ok(Exit::Done)
 }

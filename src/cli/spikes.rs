@@ -6,6 +6,7 @@ use super::format::Format;
 use super::select::{DAY, Select};
 use super::style::Style;
 use super::table::Table;
+use super::watch;
 use crate::answer::Spike;
 use crate::report::{Audience, time, words};
 
@@ -17,9 +18,16 @@ pub struct Args {
     /// At most so many, the newest
     #[arg(long, value_name = "COUNT")]
     limit: Option<usize>,
+    /// Answer anew every 5 seconds, until Ctrl-C
+    #[arg(long)]
+    watch: bool,
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
+    if args.watch { watch::forever(context, |context| answer(args, context)) } else { answer(args, context) }
+}
+
+fn answer(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
     let store = context.store()?;
     let now = store.now()?;

@@ -5,6 +5,7 @@ use super::failure::{Exit, Stop};
 use super::format::Format;
 use super::style::{Style, countries};
 use super::table::{Cell, Table};
+use super::watch;
 use super::when::When;
 use crate::answer::{Health, SeriesPoint, ServiceStatus, Status};
 use crate::reading::ServiceId;
@@ -29,9 +30,16 @@ pub struct Args {
     /// Exit with 3 when something is down
     #[arg(long)]
     exit_code: bool,
+    /// Answer anew every 5 seconds, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["exit_code", "at"])]
+    watch: bool,
 }
 
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
+    if args.watch { watch::forever(context, |context| answer(args, context)) } else { answer(args, context) }
+}
+
+fn answer(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
     let catalogue = context.catalogue()?;
     let services: Vec<ServiceId> = match &args.service {

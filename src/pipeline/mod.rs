@@ -5,6 +5,9 @@ pub mod input;
 mod person;
 pub mod replay;
 
+use crate::alert::Row;
+use crate::alert::desk::{Desk, Outcome, Task};
+use crate::alert::rule::Rule;
 use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
 use crate::minute::Minute;
 use crate::post::{KEY_RETENTION, Post, PostKey, Volume};
@@ -89,6 +92,7 @@ pub struct Pipeline {
     pending: Append,
     findings: Findings,
     stamp: Stamp,
+    desk: Desk,
 }
 
 impl Pipeline {
@@ -122,8 +126,25 @@ impl Pipeline {
             pending: Append::default(),
             findings: Findings::default(),
             stamp,
+            desk: Desk::default(),
         };
         Ok((pipeline, resume.cursors))
+    }
+
+    /// Tells receivers of incidents from now on, by these rules. Goes on where the outbox stands.
+    pub fn tell(&mut self, rules: Vec<Rule>) -> Result<(), PipelineError> {
+        self.desk = Desk::new(rules, self.writer.alerts()?);
+        Ok(())
+    }
+
+    /// The alerts that are to be sent now. Each must be settled.
+    pub fn due_alerts(&mut self, now: DateTime<Utc>) -> Vec<Task> {
+        self.desk.next(now)
+    }
+
+    /// Takes note of what became of an alert, with the next commit.
+    pub fn settle_alert(&mut self, row: &Row, outcome: Outcome, now: DateTime<Utc>) {
+        self.pending.alerts.extend(self.desk.settle(row, outcome, now));
     }
 
     /// What is known of where authors are, for the sources to ask and to add to.
@@ -288,6 +309,9 @@ impl Pipeline {
         batch.authors = self.authors.take_new();
         batch.sources = sources;
         batch.incidents = findings.incidents.into_values().collect();
+        if let Some(now) = self.now {
+            batch.alerts.extend(batch.incidents.iter().flat_map(|incident| self.desk.consider(incident, now)));
+        }
         batch.spikes = findings.spikes;
         batch.expected = findings.expected;
         batch.closed_through = self.track.clock();

@@ -27,10 +27,10 @@ pub(super) fn render(timeline: &Timeline) -> String {
     for fact in &timeline.facts {
         let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", fact.label, html(&fact.text));
     }
-    let _ = write!(out, "</dl>\n<figure>\n{}</figure>\n", timeline.svg());
+    let _ = write!(out, "</dl>\n<figure class=\"wide\">\n{}</figure>\n", timeline.svg());
+    course(&mut out, timeline);
     places(&mut out, timeline);
     failures(&mut out, timeline);
-    course(&mut out, timeline);
     for (title, lines) in [
         ("Related", &timeline.related),
         ("How this was worked out", &timeline.method),
@@ -56,15 +56,22 @@ body{font:17px/1.5 system-ui,sans-serif;margin:0}main{max-width:48rem;margin:0 a
 h1{line-height:1.2;font-size:1.6rem}h1.ongoing{color:var(--down)}h1.recovering{color:var(--turning)}
 h1.resolved{color:var(--over)}h2{margin-top:2rem;font-size:1.2rem}h3{color:var(--soft);font-size:1rem}
 dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:var(--soft)}dd{margin:0}
-figure{margin:1rem 0}svg{width:100%;height:auto}table{border-collapse:collapse;width:100%}
+figure{margin:1rem 0}svg{width:100%;min-width:34rem;height:auto}table{border-collapse:collapse;width:100%}
 th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}td.n,th.n{text-align:right}
 td.part{padding-left:1.2rem}blockquote{margin:.4rem 0 .4rem 0;padding-left:.8rem;border-left:3px solid var(--line)}
-article{margin:.8rem 0}time{font-weight:600}cite,small{color:var(--soft);font-style:normal}
+article{margin:.8rem 0}article>time{font-weight:600}cite,small{color:var(--soft);font-style:normal}
 .wide{overflow-x:auto}";
 
 fn moment(at: DateTime<Utc>, timeline: &Timeline) -> String {
     let machine = at.format("%Y-%m-%dT%H:%M:%SZ");
     format!("<time datetime=\"{machine}\">{}</time>", html(&time::both_clocks(at, timeline.zone)))
+}
+
+/// For tables: the reader's clock alone, with UTC where it is pointed at.
+fn short(at: DateTime<Utc>, timeline: &Timeline) -> String {
+    let machine = at.format("%Y-%m-%dT%H:%M:%SZ");
+    let shown = html(&time::clock(at, timeline.zone));
+    format!("<time datetime=\"{machine}\" title=\"{machine}\">{shown}</time>")
 }
 
 fn places(out: &mut String, timeline: &Timeline) {
@@ -73,14 +80,14 @@ fn places(out: &mut String, timeline: &Timeline) {
     );
     out.push_str("<th scope=\"col\">until</th><th scope=\"col\" class=\"n\">reports</th></tr>\n");
     for row in &timeline.places {
-        let end = row.end.map_or_else(|| "now".to_owned(), |end| moment(end.estimate, timeline));
+        let end = row.end.map_or_else(|| "now".to_owned(), |end| short(end.estimate, timeline));
         let part = row.region.parent().is_some_and(Region::is_country);
         let _ = writeln!(
             out,
             "<tr><td{}>{}</td><td>{}</td><td>{end}</td><td class=\"n\">{}</td></tr>",
             if part { " class=\"part\"" } else { "" },
             html(&row.name),
-            moment(row.start.estimate, timeline),
+            short(row.start.estimate, timeline),
             words::thousands(row.reports)
         );
         if row.left_out > 0 {
@@ -113,7 +120,7 @@ fn failures(out: &mut String, timeline: &Timeline) {
     for hour in &timeline.hours {
         let named: Vec<String> =
             hour.symptoms.iter().take(4).map(|(name, reports)| format!("{name} {reports}")).collect();
-        let _ = writeln!(out, "<tr><td>from {}</td><td>{}</td></tr>", moment(hour.at, timeline), named.join(", "));
+        let _ = writeln!(out, "<tr><td>from {}</td><td>{}</td></tr>", short(hour.at, timeline), named.join(", "));
     }
     out.push_str("</table>\n");
 }

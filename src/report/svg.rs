@@ -16,8 +16,8 @@ const BOTTOM: f64 = 28.0;
 const RIGHT: f64 = 12.0;
 /// More points cannot be told apart.
 const POINTS: usize = 180;
-/// Names of turns closer than this go on another line.
-const MARK_ROOM: f64 = 84.0;
+/// About how wide a letter of a turn's name is.
+const LETTER: f64 = 6.6;
 
 /// A self-contained SVG image: no script, no outside request, light and dark.
 pub fn chart(points: &[SeriesPoint], marks: &[(DateTime<Utc>, &str)], title: &str, zone: Tz) -> String {
@@ -128,13 +128,16 @@ impl Frame {
     }
 
     fn marks(&self, svg: &mut String, marks: &[(DateTime<Utc>, &str)]) {
-        let mut before = (f64::MIN, 0);
+        // Up to where each of the two lines of names is taken.
+        let mut taken = [f64::MIN; 2];
         for (at, name) in marks.iter().filter(|(at, _)| self.from <= *at && *at <= self.until) {
             let x = self.x(*at);
-            let line = if x - before.0 < MARK_ROOM { 1 - before.1 } else { 0 };
-            before = (x, line);
-            let (base, floor) = (TOP - 18.0 + 13.0 * f64::from(line), HEIGHT - BOTTOM);
             let (anchor, x_text) = if x > WIDTH - 90.0 { ("end", x - 3.0) } else { ("start", x + 3.0) };
+            let width = LETTER * name.len() as f64;
+            let begins = if anchor == "end" { x_text - width } else { x_text };
+            let upper = taken[0] + LETTER < begins || taken[0] <= taken[1];
+            taken[usize::from(!upper)] = begins + width;
+            let (base, floor) = (if upper { TOP - 18.0 } else { TOP - 5.0 }, HEIGHT - BOTTOM);
             let top = base - 9.0;
             let _ = write!(
                 svg,

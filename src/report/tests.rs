@@ -190,3 +190,49 @@ fn an_incident_without_counts_or_posts_is_still_told() {
     }
     assert!(timeline.svg().ends_with("</svg>\n"));
 }
+
+/// What has broken pages, viewers and terminals before.
+const HOSTILE: &[&str] = &[
+    "<script>alert(1)</script>",
+    "</title></style></svg></blockquote><img src=x onerror=alert(1)>",
+    "\"><svg onload=alert(1)>",
+    "' onmouseover='alert(1)",
+    "&lt;script&gt;alert(1)&lt;/script&gt;",
+    "<!-- --><![CDATA[ ]]><?xml?>",
+    "[click](javascript:alert(1)) ![x](https://evil.example/track.png)",
+    "`code` **bold** <https://evil.example> | a | b |",
+    "\n# heading\n---\n> quote\n```\nfence",
+    "\x1b]0;title\x07\x1b[2J\x1b[31m\x1b]8;;https://evil.example\x1b\\link\x1b]8;;\x1b\\",
+    "\u{9b}2J\u{9d}0;x\u{9c}\u{90}q",
+    "\u{202e}gnp.exe\u{202c}\u{2066}\u{2069}",
+    "a\0b\r\nc\u{b}d\u{c}e\u{7f}",
+    "{{7*7}} ${7*7} #{7*7} {% raw %}",
+    "=HYPERLINK(\"https://evil.example\")",
+];
+
+#[test]
+fn no_words_change_the_shape_of_a_document() {
+    let with = |words: &str| {
+        let mut file = finished();
+        for quote in &mut file.quotes {
+            quote.text = Some(words.to_owned());
+            quote.source = words.to_owned();
+        }
+        told(&file, Tz::UTC)
+    };
+    let shape = |document: &str| document.matches(['<', '>', '"']).count();
+    let plain = with("words");
+    assert!(!finished().quotes.is_empty() && plain.html().contains("words"));
+    for words in HOSTILE {
+        let timeline = with(words);
+        assert_eq!(shape(&timeline.html()), shape(&plain.html()), "{words:?}");
+        assert_eq!(timeline.svg(), plain.svg(), "{words:?}");
+        let (markdown, text) = (timeline.markdown(), timeline.text(100, Ink::default()));
+        assert_eq!(markdown.lines().count(), plain.markdown().lines().count(), "{words:?}");
+        let bare = |document: &str| document.replace("\\<", "").matches('<').count();
+        assert_eq!(bare(&markdown), bare(&plain.markdown()), "{words:?}\n{markdown}");
+        for document in [markdown, text, timeline.html()] {
+            assert!(!document.chars().any(|letter| letter.is_control() && letter != '\n'), "{words:?}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 
 use super::limits;
 use super::{ConfigError, Page, SourceError, host_of, seconds};
+use crate::alert::receiver::Call;
 use crate::secret::Secret;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
@@ -27,6 +28,8 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 
 /// The longest answer that is read, in bytes after decompression.
 pub const BODY_LIMIT: usize = 8 << 20;
+/// How much is read of what a receiver of alerts answers.
+const ANSWER_LIMIT: usize = 64 << 10;
 /// The longest WebSocket message.
 const MESSAGE_LIMIT: usize = 1 << 20;
 const REDIRECT_LIMIT: usize = 5;
@@ -67,6 +70,14 @@ pub struct Answer {
     pub remaining: Option<u32>,
     /// Set when no request is left: how long until there are some.
     pub wait: Option<Duration>,
+}
+
+/// What a receiver of alerts answered.
+pub struct Sent {
+    pub url: Url,
+    pub status: StatusCode,
+    pub wait: Option<Duration>,
+    pub body: Vec<u8>,
 }
 
 impl Client {
@@ -143,6 +154,33 @@ impl Client {
             body.extend_from_slice(&chunk);
         }
         Ok(Answer { page: Page { asked_at: now, status, body }, remaining, wait })
+    }
+
+    /// Sends to a receiver of alerts. Any status is the caller's to judge.
+    ///
+    /// # Errors
+    /// Whatever leaves us without an answer.
+    pub async fn send(&self, call: Call, now: DateTime<Utc>) -> Result<Sent, SourceError> {
+        self.fence.check(&call.url)?;
+        let mut request = self.http.request(call.method, call.url.clone()).header(CONTENT_TYPE, "application/json");
+        for (name, value) in call.headers {
+            request = request.header(name, value);
+        }
+        if let Some(token) = &call.bearer {
+            request = request.bearer_auth(token.expose());
+        }
+        let response = request.body(call.body).send().await.map_err(|error| failed(&call.url, &error))?;
+        let (status, wait) = (response.status(), limits::wait(response.headers(), now));
+        let mut body = Vec::new();
+        let mut chunks = response.bytes_stream();
+        // It has arrived, whatever becomes of the answer's end.
+        while let Some(Ok(chunk)) = chunks.next().await {
+            if body.len() + chunk.len() > ANSWER_LIMIT {
+                break;
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Sent { url: call.url, status, wait, body })
     }
 
     /// Opens a WebSocket.

@@ -7,7 +7,7 @@ mod html;
 pub mod http;
 pub mod jetstream;
 pub mod keyed;
-mod limits;
+pub(crate) mod limits;
 pub mod mastodon;
 pub mod profiles;
 mod radar;
@@ -372,7 +372,7 @@ fn endpoint(server: &str) -> Result<Url, ConfigError> {
 }
 
 /// The host of a URL, with its port where it is not the scheme's own.
-fn host_of(url: &Url) -> String {
+pub(crate) fn host_of(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 
+mod alerts;
 mod lock;
 pub mod reader;
 mod sql;
@@ -24,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0002_copies.sql"),
     include_str!("migrations/0003_authors.sql"),
     include_str!("migrations/0004_volumes.sql"),
+    include_str!("migrations/0005_alerts.sql"),
 ];
 
 /// Why the database cannot do what was asked.

@@ -197,6 +197,11 @@ impl Reader {
         Ok(row.optional()?)
     }
 
+    /// Alerts, in the order in which they are due.
+    pub fn alerts(&self) -> Result<Vec<crate::alert::Row>, StoreError> {
+        super::alerts::read(&self.connection)
+    }
+
     /// Spikes, newest first.
     pub fn spikes(&self, filter: &Filter) -> Result<Vec<Spike>, StoreError> {
         let mut statement = self.connection.prepare_cached(
@@ -464,11 +469,13 @@ fn down(incident: &Incident<KeyHash>, at: DateTime<Utc>) -> ServiceStatus {
     let lasting = |impact: &&crate::incident::RegionalImpact| {
         impact.start.estimate <= at && impact.end.is_none_or(|end| at < end.estimate)
     };
+    let mut affected: Vec<_> = incident.regions.iter().filter(lasting).collect();
+    affected.sort_by_key(|impact| (std::cmp::Reverse(impact.reports), impact.region));
     ServiceStatus {
         service: incident.service.clone(),
         state,
         since: Some(since),
-        regions: incident.regions.iter().filter(lasting).map(|impact| impact.region).collect(),
+        regions: affected.into_iter().map(|impact| impact.region).collect(),
         incident: Some(incident.id.clone()),
     }
 }

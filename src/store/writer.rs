@@ -1,8 +1,10 @@
 //! Appends counted batches. A batch's mentions, counts, gaps, cursors and findings commit together, or not at all.
 
+use super::alerts;
 use super::lock::Lock;
 use super::sql;
 use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_version};
+use crate::alert;
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
 use crate::incident::Incident;
 use crate::minute::Minute;
@@ -32,6 +34,7 @@ pub struct Append {
     pub listening: Vec<ListeningSpan>,
     pub sources: Vec<SourceState>,
     pub incidents: Vec<Incident<KeyHash>>,
+    pub alerts: Vec<alert::Change>,
     pub spikes: Vec<SpikeRow>,
     pub expected: Vec<ExpectedRow>,
     pub closed_through: Option<Minute>,
@@ -202,6 +205,11 @@ impl Writer {
         })
     }
 
+    /// The alerts that were ever written.
+    pub fn alerts(&self) -> Result<Vec<alert::Row>, StoreError> {
+        alerts::read(&self.connection)
+    }
+
     /// Commits one batch. Gives the incidents that have lost evidence by it.
     pub fn append(&mut self, batch: &Append) -> Result<BTreeSet<String>, StoreError> {
         let transaction = self.connection.transaction()?;
@@ -242,6 +250,7 @@ impl Writer {
                 .execute(params![source.instance, source.network, source.cursor, source.posts as i64, source.health])?;
         }
         append_findings(&transaction, batch)?;
+        alerts::write(&transaction, &batch.alerts)?;
         if let Some(minute) = batch.closed_through {
             sql::set_meta(&transaction, "closed_through", &minute.0.to_string())?;
         }
@@ -427,6 +436,9 @@ fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<BTreeSet<Str
         let statement = format!("DELETE FROM {table} WHERE minute < ?1");
         transaction.prepare_cached(&statement)?.execute([forget.keys_before.0])?;
     }
+    transaction
+        .prepare_cached("DELETE FROM alert WHERE due < ?1 AND sent IS NOT NULL")?
+        .execute([forget.quoted_before.start().timestamp()])?;
     forget_quotes(transaction, "minute < ?1 AND evidence = 0", params![forget.unquoted_before.0])?;
     forget_quotes(transaction, "minute < ?1", params![forget.quoted_before.0])
 }

@@ -10,9 +10,9 @@ use crate::pipeline::replay::ReplayError;
 use crate::pipeline::{PipelineError, Retention};
 use crate::reading::place::Places;
 use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
-use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
+use crate::select::{self, Wrong};
 use crate::store::{self, StoreError};
 use crate::track::Settings;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -112,15 +112,7 @@ impl Context {
     /// The service of this id, which must be known.
     pub fn service(&self, id: &str) -> Result<ServiceId, Stop> {
         let catalogue = self.catalogue()?;
-        if let Some(service) = catalogue.get(&id.to_ascii_lowercase()) {
-            return Ok(service.id.clone());
-        }
-        let known: Vec<String> = catalogue.services().iter().map(|service| service.id.to_string()).collect();
-        let hint = match config::nearest(&id.to_ascii_lowercase(), &known) {
-            Some(near) => format!("did you mean `{near}`? `whatsdown services` lists all"),
-            None => "`whatsdown services` lists all".to_owned(),
-        };
-        Err(Stop::usage(format!("there is no service `{id}`")).hint(hint))
+        Ok(select::service(&catalogue, id)?)
     }
 
     pub fn style(&self, now: DateTime<Utc>) -> Style {
@@ -171,15 +163,6 @@ fn read(file: &Path) -> Result<String, Stop> {
     })
 }
 
-/// The region, which must exist.
-pub fn known_region(region: Region) -> Result<Region, Stop> {
-    if region == Region::WORLD || Places::embedded().known(region) {
-        return Ok(region);
-    }
-    Err(Stop::usage(format!("there is no region `{region}`"))
-        .hint("use `world`, a country by its two letters (GB) or a part of one (US-TX)"))
-}
-
 /// Writes a line to stderr. Where nobody listens, nothing is lost.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
@@ -211,6 +194,12 @@ impl From<ReplayError> for Stop {
     fn from(error: ReplayError) -> Stop {
         let hint = error.hint();
         Stop::failed(error).hint(hint)
+    }
+}
+
+impl From<Wrong> for Stop {
+    fn from(wrong: Wrong) -> Stop {
+        Stop::usage(&wrong).hint(&wrong.hint)
     }
 }
 

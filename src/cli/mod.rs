@@ -15,6 +15,7 @@ mod replay;
 mod run;
 mod select;
 mod series;
+mod serve;
 mod services;
 mod sources;
 mod spikes;
@@ -23,7 +24,6 @@ mod style;
 mod table;
 mod timeline;
 mod welcome;
-mod when;
 
 use crate::telemetry;
 use chrono_tz::Tz;
@@ -88,6 +88,7 @@ enum ColourChoice {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Serve(serve::Args),
     Replay(replay::Args),
     Status(status::Args),
     Spikes(spikes::Args),
@@ -125,6 +126,7 @@ fn execute(command: Option<Command>, context: &mut Context) -> Result<Exit, Stop
     match command {
         None => welcome::run(context),
         Some(Command::Run(args)) => run::run(&args, context),
+        Some(Command::Serve(args)) => serve::run(&args, context),
         Some(Command::Replay(args)) => replay::run(&args, context),
         Some(Command::Status(args)) => status::run(&args, context),
         Some(Command::Spikes(args)) => spikes::run(&args, context),

@@ -1,5 +1,7 @@
 //! The API over a real socket and a replayed database: a reconstruction of an outage, made by a script.
 
+#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
+
 use assert_cmd::Command;
 use serde_json::Value;
 use std::path::Path;

@@ -82,6 +82,7 @@ async fn the_api_answers_as_the_commands_do() {
         ("/api/v1/series", 400),
         ("/api/v1/series?service=tiktok&since=1y&step=1m", 400),
         ("/api/v1/incidents/nothing", 404),
+        ("/api/v1/incidents/%ff", 400),
         ("/nothing", 404),
     ] {
         let (code, head, body) = get(&address, path, "").await;

@@ -8,7 +8,7 @@ use crate::report::Timeline;
 use crate::select::{self, DAY, Question};
 use crate::store::{Filter, Reader};
 use crate::when::When;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -33,6 +33,7 @@ pub struct Asked {
 const STEPS: i64 = 20_000;
 
 type Answer = Result<Response, Problem>;
+pub type AskedPath = Result<Path<String>, PathRejection>;
 type Asking = Result<Query<Asked>, QueryRejection>;
 
 fn parsed<T: FromStr>(value: Option<&str>) -> Result<Option<T>, Problem>
@@ -137,8 +138,8 @@ pub async fn services(State(app): State<App>, headers: HeaderMap, asked: Asking)
 }
 
 /// One incident with its entries, as `whatsdown timeline --json`.
-pub async fn incident(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Answer {
-    let body = app.timeline(id, Timeline::json).await?;
+pub async fn incident(State(app): State<App>, headers: HeaderMap, path: AskedPath) -> Answer {
+    let body = app.timeline(path, Timeline::json).await?;
     let body = body.map_err(|_| Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "no JSON"))?;
     Ok(tagged(&headers, "application/json", body.into_bytes()))
 }

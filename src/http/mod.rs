@@ -52,9 +52,10 @@ impl App {
     /// The timeline of an incident, in UTC.
     async fn timeline<T: Send + 'static>(
         self,
-        id: String,
+        path: api::AskedPath,
         tell: impl FnOnce(&Timeline) -> T + Send + 'static,
     ) -> Result<T, Problem> {
+        let Path(id) = path.map_err(|rejection| Problem::bad(rejection.body_text()))?;
         self.read(move |app, store| {
             let Some(file) = store.incident_file(&id)? else {
                 return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no incident `{id}`")));
@@ -102,7 +103,7 @@ async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
     app.read(|_, store| Ok(store.now()?)).await.map(|_| "ready\n")
 }
 
-async fn incident(State(app): State<App>, headers: HeaderMap, Path(id): Path<String>) -> Result<Response, Problem> {
-    let page = app.timeline(id, Timeline::html).await?;
+async fn incident(State(app): State<App>, headers: HeaderMap, path: api::AskedPath) -> Result<Response, Problem> {
+    let page = app.timeline(path, Timeline::html).await?;
     Ok(api::tagged(&headers, "text/html; charset=utf-8", page.into_bytes()))
 }

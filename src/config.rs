@@ -123,7 +123,7 @@ impl Config {
     }
 
     fn resolve(&mut self, folder: &Path) {
-        let own = [&mut self.store.path, &mut self.timelines.folder, &mut self.sources.http.authorities].into_iter();
+        let own = [&mut self.store.path, &mut self.timelines.folder].into_iter().chain(self.sources.files());
         let files = self.reading.services.iter_mut().chain(&mut self.reading.lexicons);
         for path in own.chain(files).filter(|path| !path.as_os_str().is_empty()) {
             *path = folder.join(&*path);

@@ -7,8 +7,9 @@ use crate::minute::Minute;
 use crate::pipeline::{Offered, Pipeline, PipelineError};
 use crate::post::{Event, Gap};
 use crate::source::http::Client;
+use crate::source::profiles::Profiles;
 use crate::source::runner::{self, Backoff};
-use crate::source::{Batch, Source};
+use crate::source::{Batch, Health, Source, State};
 use crate::store::StoreError;
 use crate::store::writer::SourceState;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -37,6 +38,7 @@ pub trait Told {
 pub async fn run(
     pipeline: &mut Pipeline,
     sources: Vec<Box<dyn Source>>,
+    profiles: Option<Profiles>,
     client: Client,
     told: &mut dyn Told,
     shutdown: impl Future<Output = ()>,
@@ -45,11 +47,12 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let mut job = Job {
         pipeline,
-        behind: sources.iter().map(|source| source.name().to_owned()).collect(),
+        // One that costs money may have to wait for its next budget.
+        behind: sources.iter().filter(|it| !it.spends()).map(|source| source.name().to_owned()).collect(),
         hold_until: Some(clock::now() + HOLD),
         told,
     };
-    let runner = tokio::spawn(runner::run(sources, client, clock::now, Backoff::default(), sender, stopped));
+    let runner = tokio::spawn(runner::run(sources, profiles, client, clock::now, Backoff::default(), sender, stopped));
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tokio::pin!(shutdown);
     loop {
@@ -99,6 +102,7 @@ impl Job<'_> {
                 Event::Post(post) => too_late += u32::from(self.pipeline.offer(post) == Offered::TooLate),
                 Event::Gap(gap) => self.pipeline.listen(lost(&batch, gap)),
                 Event::Deleted(key) => self.pipeline.delete(key),
+                Event::Volume(volume) => self.pipeline.note_volume(volume),
             }
         }
         if too_late > 0 {
@@ -109,6 +113,9 @@ impl Job<'_> {
         }
         if batch.caught_up && self.behind.remove(&batch.source) {
             info!("{} has caught up", batch.source);
+        }
+        if has_ended(&batch.health) {
+            self.behind.remove(&batch.source);
         }
         let health = serde_json::to_string(&batch.health).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let state = SourceState {
@@ -149,6 +156,11 @@ impl Job<'_> {
     }
 }
 
+/// Whether nothing will come of a source any more: the server refused it.
+fn has_ended(health: &Health) -> bool {
+    health.state == State::Degraded && health.last_error.as_ref().is_some_and(|error| error.retry_at.is_none())
+}
+
 fn lost(batch: &Batch, gap: &Gap) -> ListeningSpan {
     span(batch, false, gap.from, gap.until, gap.why.clone())
 }
@@ -161,5 +173,22 @@ fn span(batch: &Batch, heard: bool, from: DateTime<Utc>, until: DateTime<Utc>, w
         from: from.timestamp(),
         until: until.timestamp(),
         why,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Failure;
+
+    #[test]
+    fn only_a_refusal_is_an_end() {
+        let failed = |retry_at| Health {
+            state: State::Degraded,
+            last_error: Some(Failure { at: DateTime::UNIX_EPOCH, message: "401".to_owned(), retry_at }),
+            ..Health::default()
+        };
+        assert!(has_ended(&failed(None)));
+        assert!(!has_ended(&failed(Some(DateTime::UNIX_EPOCH))) && !has_ended(&Health::default()));
     }
 }

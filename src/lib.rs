@@ -17,6 +17,7 @@ pub mod post;
 pub mod reading;
 pub mod region;
 pub mod report;
+pub mod secret;
 pub mod select;
 pub mod source;
 pub mod store;

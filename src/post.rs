@@ -49,6 +49,10 @@ pub struct Post {
     /// The author opted out of indexing: counted, never quoted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub noindex: bool,
+    /// The id of the copy that was read, where a bridge carried the post from another network. A deletion of the copy
+    /// is one of the post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub copied_as: Option<Box<PostKey>>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
@@ -74,6 +78,18 @@ pub struct Gap {
     pub why: Option<String>,
 }
 
+/// How many posts of a minute match a query, told without the posts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Volume {
+    /// The start of the minute.
+    pub at: DateTime<Utc>,
+    /// The id of the service that the query asks for.
+    pub service: String,
+    pub source: String,
+    pub query: String,
+    pub posts: u64,
+}
+
 /// Something that a source or a recording says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
@@ -81,6 +97,8 @@ pub enum Event {
     Gap(Gap),
     /// The author took the post back.
     Deleted(PostKey),
+    /// Only live: a count of posts that nobody read. The later one of a minute replaces the earlier.
+    Volume(Volume),
 }
 
 /// Why a line of a recording is not an event.

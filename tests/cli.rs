@@ -278,8 +278,7 @@ fn the_job_says_what_it_does_and_ends_in_order_when_it_is_told_to() {
     use std::process::{Command, Stdio};
     let home = home();
     let config = home.path().join("config.toml");
-    let sources =
-        "[sources.http]\nlocal_hosts = [\"127.0.0.1:9\"]\n[sources.bluesky]\nservers = [\"ws://127.0.0.1:9\"]\n";
+    let sources = "[sources.http]\nlocal_hosts = [\"127.0.0.1:9\"]\n[sources.bluesky]\nservers = [\"ws://127.0.0.1:9\"]\nprofiles = { enabled = false }\n";
     std::fs::write(&config, format!("{sources}[sources.mastodon]\nenabled = false\n")).unwrap();
     let mut job = Command::new(assert_cmd::cargo::cargo_bin("whatsdown"))
         .args(["run", "--db", "live.db", "--config", "config.toml"])

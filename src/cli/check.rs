@@ -9,7 +9,9 @@ use crate::config::{Config, ConfigError};
 use crate::reading::{Catalogue, Lexicon, Problem};
 use crate::report::escape;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Read configuration, catalogue and words strictly, and list every problem
 #[derive(clap::Args)]
@@ -41,8 +43,17 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
     let file = context.config_file();
     let mut found = Vec::new();
+    let mut off = Vec::new();
     match Config::load(file.as_deref()) {
-        Ok(config) => found.extend(in_words(&config)),
+        Ok(config) => {
+            found.extend(in_words(&config));
+            if found.is_empty() {
+                match context.keyed(&BTreeMap::new()) {
+                    Ok(keyed) => off = keyed.off,
+                    Err(stop) => found.extend(in_keys(stop, file.as_deref())),
+                }
+            }
+        }
         Err(error) => {
             found.push(error.into());
             found.extend(Config::load(None).map_or_else(|error| vec![error.into()], |config| in_words(&config)));
@@ -58,7 +69,17 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
         Some(file) => context.note(&format!("Configuration: {}", file.display())),
         None => context.note("Configuration: the defaults, since there is no file of your own."),
     }
+    for off in off {
+        context.note(&format!("Off: {}: {}", off.source, off.why));
+    }
     Ok(if found.is_empty() { Exit::Done } else { Exit::Usage })
+}
+
+/// What is wrong with the keys that the configuration names, or with what they are for.
+fn in_keys(stop: Stop, file: Option<&Path>) -> Option<Found> {
+    let Stop::Failure(failure) = stop else { return None };
+    let file = file.unwrap_or(Path::new("data/default.toml")).display().to_string();
+    Some(Found { file, line: None, message: failure.message, hint: failure.hint.unwrap_or_default() })
 }
 
 /// The problems of the catalogue and the lexicons, those that the configuration names among them.

@@ -5,6 +5,7 @@ use super::format::Format;
 use super::out::Out;
 use super::style::Style;
 use super::{ColourChoice, Global};
+use crate::clock;
 use crate::config::{self, Config};
 use crate::pipeline::replay::ReplayError;
 use crate::pipeline::{PipelineError, Retention};
@@ -13,11 +14,14 @@ use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
 use crate::select::{self, Wrong};
+use crate::source::keyed::{self, Given, Keyed, Watched};
+use crate::source::{self, Cursor, Source};
 use crate::store::{self, StoreError};
 use crate::track::Settings;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -81,6 +85,26 @@ impl Context {
             catalogue = catalogue.with(Catalogue::parse(&file.display().to_string(), &read(file)?)?);
         }
         Ok(self.catalogue.get_or_init(|| Rc::new(catalogue)).clone())
+    }
+
+    /// The sources that are on.
+    pub fn sources(&self, cursors: &BTreeMap<String, Cursor>) -> Result<Vec<Box<dyn Source>>, Stop> {
+        let lexicons = self.lexicons()?;
+        let hashtags: Vec<String> =
+            self.catalogue()?.services().iter().flat_map(|service| service.followed_tags(&lexicons)).collect();
+        let sources = source::build(&self.config()?.sources, &hashtags, cursors, clock::now());
+        let mut sources = sources.map_err(wrong_sources)?;
+        sources.append(&mut self.keyed(cursors)?.on);
+        Ok(sources)
+    }
+
+    /// The sources that need a key, those that are on and those that are off.
+    pub fn keyed(&self, cursors: &BTreeMap<String, Cursor>) -> Result<Keyed, Stop> {
+        let catalogue = self.catalogue()?;
+        let watched = |service: &reading::Service| Watched { id: service.id.to_string(), name: service.name.clone() };
+        let services: Vec<Watched> = catalogue.services().iter().map(watched).collect();
+        let given = Given { services: &services, cursors, now: clock::now() };
+        keyed::build(&self.config()?.sources, &given).map_err(wrong_sources)
     }
 
     /// The words of all languages, the user's own among them.
@@ -149,6 +173,13 @@ impl Context {
             say(text);
         }
     }
+}
+
+/// What is said of sources that cannot be made as they are configured.
+pub fn wrong_sources(error: source::ConfigError) -> Stop {
+    Stop::usage(error).hint(
+        "correct the configuration under [sources], or the key that it names (docs/keys.md); `whatsdown check` reads it again",
+    )
 }
 
 /// A path that was named by an option, else by a variable of the environment; an empty one names none.

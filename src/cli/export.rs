@@ -7,6 +7,7 @@ use super::out::{Out, stop};
 use super::select::Select;
 use crate::answer::{CountRow, Spike};
 use crate::incident::Incident;
+use crate::post::Volume;
 use chrono::{DateTime, SecondsFormat, Utc};
 use std::io;
 
@@ -22,6 +23,8 @@ pub struct Args {
 enum What {
     /// Each minute's posts and authors, by service, region, source and kind
     Counts,
+    /// Each minute's number of posts that match a query, where a network tells it without the posts
+    Volumes,
     Spikes,
     Incidents,
 }
@@ -47,6 +50,12 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
             let ended = store.counts(&filter, &mut give)?;
             stopped?;
             ended.map_err(|error| stop(&error))?;
+        }
+        What::Volumes => {
+            rows.head(&VOLUME_COLUMNS)?;
+            for volume in store.volumes(&filter)? {
+                rows.row(&volume, || volume_cells(&volume))?;
+            }
         }
         What::Spikes => {
             rows.head(&SPIKE_COLUMNS)?;
@@ -113,6 +122,13 @@ fn count_cells(row: &CountRow) -> [String; 7] {
         row.posts.to_string(),
         row.authors.to_string(),
     ]
+}
+
+const VOLUME_COLUMNS: [&str; 5] = ["at", "service", "source", "query", "posts"];
+
+fn volume_cells(volume: &Volume) -> [String; 5] {
+    let Volume { at, service, source, query, posts } = volume;
+    [stamp(*at), service.clone(), source.clone(), query.clone(), posts.to_string()]
 }
 
 const SPIKE_COLUMNS: [&str; 8] = ["at", "until", "service", "region", "observed", "expected", "score", "incident"];

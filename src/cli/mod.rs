@@ -11,6 +11,7 @@ mod format;
 mod incidents;
 mod man;
 mod out;
+mod record;
 mod replay;
 mod run;
 mod select;
@@ -97,6 +98,7 @@ enum Command {
     Series(series::Args),
     Explain(explain::Args),
     Sources(sources::Args),
+    Record(record::Args),
     Services(services::Args),
     Check(check::Args),
     Export(export::Args),
@@ -135,6 +137,7 @@ fn execute(command: Option<Command>, context: &mut Context) -> Result<Exit, Stop
         Some(Command::Series(args)) => series::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
         Some(Command::Sources(args)) => sources::run(&args, context),
+        Some(Command::Record(args)) => record::run(&args, context),
         Some(Command::Services(args)) => services::run(&args, context),
         Some(Command::Check(args)) => check::run(&args, context),
         Some(Command::Export(args)) => export::run(&args, context),

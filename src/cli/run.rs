@@ -1,6 +1,6 @@
 //! `whatsdown run`: the background job.
 
-use super::context::Context;
+use super::context::{Context, wrong_sources};
 use super::failure::{Exit, Stop};
 use super::file;
 use crate::clock;
@@ -12,7 +12,8 @@ use crate::reading::Catalogue;
 use crate::report::ink::Ink;
 use crate::report::{Audience, Timeline};
 use crate::source::http::Client;
-use crate::source::{self, Cursor, Source};
+use crate::source::profiles::Profiles;
+use crate::source::{Cursor, Source};
 use crate::store::{self, Stamp};
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,8 +40,9 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let database = context.database()?;
     let (mut pipeline, cursors) = Pipeline::open(&database, Stamp::Live, reader, settings, retention)?;
     let cursors = cursors.into_iter().map(|(name, cursor)| (name, Cursor(cursor))).collect();
-    let sources = source::build(&config.sources, &hashtags(context)?, &cursors, clock::now()).map_err(wrong_sources)?;
+    let sources = context.sources(&cursors)?;
     let client = Client::new(&config.sources.http).map_err(wrong_sources)?;
+    let profiles = Profiles::new(&config.sources.bluesky.profiles, pipeline.authors()).map_err(wrong_sources)?;
     let folder = timelines(&config.timelines.folder, &database);
     std::fs::create_dir_all(&folder).map_err(|error| {
         Stop::failed(format!("cannot make the folder {}: {error}", folder.display()))
@@ -56,7 +58,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         if let Some(address) = args.listen {
             listen(address, context).await?;
         }
-        Ok::<(), Stop>(daemon::run(&mut pipeline, sources, client, &mut timelines, shutdown).await?)
+        Ok::<(), Stop>(daemon::run(&mut pipeline, sources, profiles, client, &mut timelines, shutdown).await?)
     })?;
     Ok(Exit::Done)
 }
@@ -81,16 +83,6 @@ fn recent(database: &Path) -> Result<BTreeSet<String>, Stop> {
     let since = Some(clock::now() - KEY_RETENTION);
     let found = store::Reader::open(database)?.incidents(&store::Filter { since, ..store::Filter::default() })?;
     Ok(found.into_iter().map(|incident| incident.id).collect())
-}
-
-/// The hashtags that are followed.
-fn hashtags(context: &Context) -> Result<Vec<String>, Stop> {
-    let lexicons = context.lexicons()?;
-    Ok(context.catalogue()?.services().iter().flat_map(|service| service.followed_tags(&lexicons)).collect())
-}
-
-fn wrong_sources(error: source::ConfigError) -> Stop {
-    Stop::usage(error).hint("correct the configuration under [sources]; `whatsdown check` reads it again")
 }
 
 fn timelines(configured: &Path, database: &Path) -> PathBuf {

@@ -9,7 +9,9 @@ use crate::answer::SourceAnswer;
 use crate::report::ink::Ink;
 use crate::report::{escape, time, words};
 use crate::source::State;
+use crate::store::Stamp;
 use chrono::TimeDelta;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 /// The gaps that are listed, the latest.
@@ -32,7 +34,21 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
             context.out.text(&render(&sources, &style))?;
         }
     }
+    // Of a recording nobody asks for keys.
+    if store.stamp == Stamp::Live && format == Format::Text {
+        let off = context.keyed(&BTreeMap::new())?.off;
+        // The job may have been given keys that this command was not.
+        for off in off.iter().filter(|off| !sources.iter().any(|heard| is_of(&heard.source, off.source))) {
+            context.note(&format!("Off: {}: {}", off.source, off.why));
+        }
+    }
     Ok(Exit::Done)
+}
+
+/// Whether a source is of a kind: `mastodon:social.example:streaming` of `mastodon:streaming`.
+fn is_of(source: &str, kind: &str) -> bool {
+    let ends = |name: &str| (name.split(':').next().map(str::to_owned), name.rsplit(':').next().map(str::to_owned));
+    ends(source) == ends(kind)
 }
 
 fn render(sources: &[SourceAnswer], style: &Style) -> String {
@@ -89,6 +105,13 @@ mod tests {
     use crate::cli::style;
     use crate::report::fixture::at;
     use crate::source::{Failure, Health};
+
+    #[test]
+    fn a_source_that_was_heard_is_not_called_off() {
+        assert!(is_of("mastodon:social.example:streaming", "mastodon:streaming"));
+        assert!(is_of("x:counts", "x:counts") && is_of("reddit", "reddit"));
+        assert!(!is_of("mastodon:social.example", "mastodon:streaming") && !is_of("x:search", "x:counts"));
+    }
 
     #[test]
     fn a_source_says_how_it_fares_and_when_it_was_not_heard() {

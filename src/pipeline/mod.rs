@@ -1,23 +1,27 @@
 //! The one place that knows every stage: post → reading → count → track → store. `run` and `replay` both drive it.
 
+mod authors;
 pub mod input;
 mod person;
 pub mod replay;
 
 use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
 use crate::minute::Minute;
-use crate::post::{KEY_RETENTION, Post, PostKey};
+use crate::post::{KEY_RETENTION, Post, PostKey, Volume};
 use crate::reading::place::COUNTED_CONFIDENCE;
 use crate::reading::{Kind, Reader, Reading};
 use crate::region::Region;
+use crate::source::profiles;
 use crate::store::writer::{Forget, NewQuote, Resume, SourceState};
 use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
+use authors::Authors;
 use chrono::{DateTime, TimeDelta, Utc};
 use person::Persons;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 /// Minutes of the data's time after which the state is stored anew, and what is old is forgotten.
 const SNAPSHOT_EVERY: i64 = 6 * Minute::HOUR;
@@ -66,8 +70,9 @@ pub enum Offered {
 
 /// The whole line from posts to the database.
 pub struct Pipeline {
-    reader: Reader,
+    reader: Arc<Reader>,
     persons: Persons,
+    authors: Arc<Authors>,
     track: Track,
     writer: Writer,
     settings: Settings,
@@ -75,6 +80,8 @@ pub struct Pipeline {
     seen: BTreeMap<KeyHash, Minute>,
     /// Posts that were taken back, perhaps before they were read.
     deleted: BTreeMap<KeyHash, Minute>,
+    /// Copies of posts that a bridge made, and the posts.
+    copies: BTreeMap<KeyHash, (KeyHash, Minute)>,
     now: Option<DateTime<Utc>>,
     snapshot_at: Option<Minute>,
     /// A loss was told after its minutes were closed.
@@ -97,7 +104,9 @@ impl Pipeline {
         let persons = Persons::beside(database)?;
         let resume = writer.resume()?;
         let track = rebuild(&resume, stamp, settings)?;
+        let reader = Arc::new(reader);
         let pipeline = Pipeline {
+            authors: Arc::new(Authors::new(reader.clone(), persons.clone(), resume.authors)),
             reader,
             persons,
             snapshot_at: track.clock(),
@@ -108,12 +117,18 @@ impl Pipeline {
             retention,
             seen: resume.seen,
             deleted: resume.deleted,
+            copies: resume.copies,
             now: resume.now,
             pending: Append::default(),
             findings: Findings::default(),
             stamp,
         };
         Ok((pipeline, resume.cursors))
+    }
+
+    /// What is known of where authors are, for the sources to ask and to add to.
+    pub fn authors(&self) -> Arc<dyn profiles::Authors> {
+        self.authors.clone()
     }
 
     /// The last closed minute.
@@ -142,6 +157,9 @@ impl Pipeline {
             return Offered::Nothing;
         }
         let key = KeyHash::of(&post.key());
+        if let Some(copy) = &post.copied_as {
+            self.know_copy(KeyHash::of(copy), key, Minute::of(at));
+        }
         match self.seen.entry(key) {
             // A copy may claim another time; the key is kept by that of the first.
             Entry::Occupied(_) => return Offered::SeenBefore,
@@ -193,9 +211,21 @@ impl Pipeline {
         }
     }
 
+    /// Remembers under which other key a post was read, and follows a deletion that was told before it.
+    fn know_copy(&mut self, copy: KeyHash, post: KeyHash, minute: Minute) {
+        if self.copies.insert(copy, (post, minute)).is_none() {
+            self.pending.copies.push((copy, post, minute));
+        }
+        if let Some(minute) = self.deleted.get(&copy).copied() {
+            self.pending.deleted.push((post, minute));
+            self.deleted.insert(post, minute);
+        }
+    }
+
     /// Takes a post back: its words go, its count stays.
     pub fn delete(&mut self, key: &PostKey) {
         let key = KeyHash::of(key);
+        let key = self.copies.get(&key).map_or(key, |(post, _)| *post);
         let minute = match self.seen.get(&key) {
             Some(minute) => *minute,
             // A recording may tell of it before the post. A live stream does not, and its deletions are too many to keep.
@@ -205,6 +235,11 @@ impl Pipeline {
         self.pending.deleted.push((key, minute));
         self.pending.quotes.retain(|quote| quote.key != key);
         self.deleted.insert(key, minute);
+    }
+
+    /// Takes a count of posts that nobody read. It is stored, and counts for nothing.
+    pub fn note_volume(&mut self, volume: &Volume) {
+        self.pending.volumes.push(volume.clone());
     }
 
     /// Takes a span of listening or of loss.
@@ -250,6 +285,7 @@ impl Pipeline {
         let mut batch = std::mem::take(&mut self.pending);
         let findings = std::mem::take(&mut self.findings);
         let mut changed: BTreeSet<String> = findings.incidents.keys().cloned().collect();
+        batch.authors = self.authors.take_new();
         batch.sources = sources;
         batch.incidents = findings.incidents.into_values().collect();
         batch.spikes = findings.spikes;
@@ -277,6 +313,8 @@ impl Pipeline {
             if let Some(forget) = batch.forget {
                 self.seen.retain(|_, minute| *minute >= forget.keys_before);
                 self.deleted.retain(|_, minute| *minute >= forget.keys_before);
+                self.authors.forget_before(forget.keys_before);
+                self.copies.retain(|_, (_, minute)| *minute >= forget.keys_before);
             }
         }
         changed.append(&mut self.writer.append(&batch)?);

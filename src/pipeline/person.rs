@@ -11,6 +11,7 @@ const LONG_TEXT: usize = 60;
 /// without its scheme, as in `shop.example/1`.
 const LINK: &str = r"(?i)\bhttps?://\S|\b[a-z0-9-]+\.[a-z]{2,}/\w";
 
+#[derive(Clone)]
 pub struct Persons {
     key: [u8; 32],
     link: Regex,

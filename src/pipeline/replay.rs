@@ -106,6 +106,10 @@ impl Replay<'_> {
                 self.pipeline.listen(lost(&gap));
                 Ok(())
             }
+            Event::Volume(volume) => {
+                self.pipeline.note_volume(&volume);
+                Ok(())
+            }
             Event::Deleted(key) => {
                 self.pipeline.delete(&key);
                 Ok(())

@@ -2,6 +2,7 @@
 
 use super::fold::Folded;
 use super::lexicon::Lexicon;
+use super::phrases::{Pattern, SYNTAX};
 use super::problem::{DataFile, Problem, Word};
 use super::{ServiceId, Symptom};
 use serde::Deserialize;
@@ -127,9 +128,9 @@ impl Catalogue {
         self.services.iter().find(|service| service.id.as_str() == id)
     }
 
-    /// Entries that are empty, repeated, or claimed by two services.
+    /// Entries that are empty, repeated, claimed by two services, or that change nothing.
     pub fn problems(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = self.services.iter().flat_map(Service::dead).collect();
         let mut owners: BTreeMap<String, &ServiceId> = BTreeMap::new();
         for service in &self.services {
             if service.names.is_empty() && service.words.is_empty() && service.capitals.is_empty() {
@@ -199,6 +200,40 @@ impl Service {
         self.source = added.source.or(self.source.take());
     }
 
+    /// Its entries beside its names that cannot be looked for, are there twice, or that nothing asks for.
+    fn dead(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let needs_near = !(self.words.is_empty() && self.capitals.is_empty());
+        if let Some(word) = self.near.first().filter(|_| !needs_near) {
+            let message =
+                format!("`{}` changes nothing: the names of `{}` count wherever they stand", word.text, self.id);
+            problems.push(word.problem(message, "take `near` out, or move the names that are words too to `words`"));
+        }
+        let tags: BTreeSet<String> = self.named().map(|word| tag(&word.text)).collect();
+        for word in self.hashtags.iter().filter(|word| tags.contains(&tag(&word.text))) {
+            let message = format!("the hashtag `{}` changes nothing", word.text);
+            problems.push(word.problem(message, "a name without its spaces is a hashtag already: take it out"));
+        }
+        let mut parts: BTreeMap<String, Symptom> = BTreeMap::new();
+        let mut near: BTreeSet<String> = BTreeSet::new();
+        let of_parts =
+            self.parts.iter().flat_map(|(symptom, words)| words.iter().map(move |word| (word, Some(*symptom))));
+        for (word, symptom) in self.near.iter().map(|word| (word, None)).chain(of_parts) {
+            let folded = Folded::text_of(&word.text);
+            let repeated = match symptom {
+                Some(symptom) => parts.insert(folded, symptom).map(|other| format!("part of {other}")),
+                None => (!near.insert(folded)).then(|| "word of `near`".to_owned()),
+            };
+            if let Err(wrong) = Pattern::parse(&word.text) {
+                problems.push(word.problem(format!("`{}`: {wrong}", word.text), SYNTAX));
+            } else if let Some(other) = repeated {
+                let message = format!("`{}` is a {other} of `{}` already", word.text, self.id);
+                problems.push(word.problem(message, "keep it in one place"));
+            }
+        }
+        problems
+    }
+
     /// All its names, whether or not they need more to count.
     fn named(&self) -> impl Iterator<Item = &Word> {
         self.names.iter().chain(&self.words).chain(&self.capitals)
@@ -206,8 +241,8 @@ impl Service {
 
     /// What hashtags call it, folded, without `#`: its names without spaces and its `hashtags`.
     pub fn tags(&self) -> BTreeSet<String> {
-        let words = self.named().chain(&self.hashtags).map(|word| Folded::text_of(&word.text));
-        words.map(|tag| tag.replace([' ', '.', '-', '\'', '+'], "")).filter(|tag| !tag.is_empty()).collect()
+        let words = self.named().chain(&self.hashtags);
+        words.map(|word| tag(&word.text)).filter(|tag| !tag.is_empty()).collect()
     }
 
     /// The few of its hashtags that are worth asking a server for: each name's under the first word for 'down', then its
@@ -227,6 +262,11 @@ impl Service {
         }
         tags
     }
+}
+
+/// A name as a hashtag writes it: folded, without spaces and signs.
+fn tag(name: &str) -> String {
+    Folded::text_of(name).replace([' ', '.', '-', '\'', '+'], "")
 }
 
 #[cfg(test)]
@@ -277,6 +317,25 @@ mod tests {
         let problems = Catalogue::parse("t", text).unwrap().problems();
         let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
         assert_eq!(told, [(6, "`Same` is `a` too"), (6, "an empty name")]);
+    }
+
+    #[test]
+    fn dead_entries_beside_the_names_are_found() {
+        let text = "[[service]]\nid = \"a\"\nnames = [\"a b\"]\nnear = [\"app\"]\nhashtags = [\"AB\"]\nparts.feed = [\"wall\", \"a*b\"]\n\
+            parts.search = [\"Wall\"]\n[[service]]\nid = \"c\"\nwords = [\"c\"]\nnear = [\"app\", \"App\"]\n";
+        let problems = Catalogue::parse("t", text).unwrap().problems();
+        let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                (4, "`app` changes nothing: the names of `a` count wherever they stand"),
+                (5, "the hashtag `AB` changes nothing"),
+                (6, "`a*b`: `*` may only stand at the beginning or the end of a part"),
+                (7, "`Wall` is a part of feed of `a` already"),
+                (11, "`App` is a word of `near` of `c` already"),
+            ]
+        );
+        assert!(problems.iter().all(|problem| !problem.hint.is_empty()));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::clauses::{Clause, clause_at, clauses};
 use super::lexicon::{Group, Sense};
-use super::names::Mention;
+use super::names::{Case, Mention};
 use super::phrases::Hit;
 use super::{Kind, fold};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -49,6 +49,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
     let mut kept: Vec<Hit> = Vec::new();
     // Sorted by start, then the longer first: what is contained comes after what contains it.
     let mut reach: Option<Range<usize>> = None;
+    let mut reached_by = Sense::Contrast;
     for hit in hits {
         if hit.sense.contest().is_none() {
             kept.push(hit);
@@ -60,7 +61,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
                     && *longer != hit.range
                 {
                     kept.push(Hit { sense: Sense::Part(symptom), ..hit });
-                } else if *longer == hit.range {
+                } else if *longer == hit.range || is_of_post(hit.sense) && is_failing(reached_by) {
                     kept.push(hit);
                 }
             }
@@ -68,6 +69,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
                 // News about an outage still speaks of an outage.
                 if hit.sense != Sense::Says(Group::Echo) {
                     reach = Some(hit.range.clone());
+                    reached_by = hit.sense;
                 }
                 kept.push(hit);
             }
@@ -94,6 +96,11 @@ fn undo(hits: Vec<Hit>) -> Vec<Hit> {
     };
     let undone: Vec<bool> = hits.iter().map(undone).collect();
     hits.into_iter().zip(undone).filter(|(_, undone)| !undone).map(|(hit, _)| hit).collect()
+}
+
+/// Whether a phrase speaks of the post as a whole: the gap of a longer one does not take it away.
+fn is_of_post(sense: Sense) -> bool {
+    matches!(sense, Sense::Says(Group::Echo | Group::Veto))
 }
 
 /// Whether a phrase says or asks that something fails.
@@ -151,6 +158,9 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .iter()
             .filter(failing)
             .any(|hit| names(hit, &list) || !hit.names_service && beside(hit) || stated(hit));
+        let asked = hits
+            .iter()
+            .any(|hit| says(hit, Group::Question) && names(hit, &list) && hit.range.start < list.range.start);
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let spoken = reported
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
@@ -161,8 +171,11 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .filter_map(|hit| if let Sense::Near(service) = hit.sense { Some(service) } else { None })
             .collect();
         list.mentions.retain(|mention| {
-            let shown = if mention.capital { reported } else { spoken };
-            mention.down_tag || !refuge && (mention.sure || shown || near.contains(&mention.service))
+            let shown = if mention.case == Case::Any { spoken } else { reported };
+            let near = near.contains(&mention.service);
+            let meant =
+                if mention.case == Case::Small { asked || reported && near } else { mention.sure || shown || near };
+            mention.down_tag || !refuge && meant
         });
         if !list.mentions.is_empty() {
             kept.push(list);
@@ -263,9 +276,16 @@ impl Said {
         let deciding = |sense| decides(sense, kind) && !is_part(sense);
         let stated: BTreeSet<usize> =
             self.hits.iter().filter(|(_, hit)| deciding(hit.sense)).map(|(clause, _)| *clause).collect();
-        let exact = self.hits.iter().any(|(_, hit)| matches!(hit.sense, Sense::Fails(_)));
+        let exact: BTreeSet<usize> = self
+            .hits
+            .iter()
+            .filter(|(_, hit)| matches!(hit.sense, Sense::Fails(_)))
+            .map(|(clause, _)| *clause)
+            .collect();
         // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
-        let heard = |clause: &usize, hit: &Hit| !is_part(hit.sense) || !exact && (tagged || stated.contains(clause));
+        let heard = |clause: &usize, hit: &Hit| {
+            !is_part(hit.sense) || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
+        };
         let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));
         let mut hits: Vec<Hit> = hits.map(|(_, hit)| hit).collect();
         if kind == Kind::Echo {

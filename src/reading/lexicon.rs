@@ -120,13 +120,16 @@ macro_rules! embedded {
 impl Lexicon {
     /// The languages that come with the program.
     pub fn embedded() -> Result<Vec<Lexicon>, Problem> {
-        embedded!(
+        let files = embedded!(
             "en", "es", "pt", "fr", "de", "it", "nl", "pl", "tr", "id", "tl", "vi", "ja", "ko", "zh", "th", "hi", "ar",
             "ru", "uk"
-        )
-        .into_iter()
-        .map(|(name, text)| Lexicon::parse(name, text))
-        .collect()
+        );
+        // Each file in a thread of its own: most of the time until the first post is read goes here.
+        std::thread::scope(|scope| {
+            let threads = files.map(|(name, text)| scope.spawn(move || Lexicon::parse(name, text)));
+            let parsed = threads.into_iter().map(std::thread::ScopedJoinHandle::join);
+            parsed.map(|lexicon| lexicon.unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+        })
     }
 
     /// Reads one language's file. `name` is what problems call it.

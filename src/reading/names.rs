@@ -9,6 +9,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use unicode_normalization::char::{decompose_canonical, is_combining_mark};
 
+/// A post with more hashtags than this, and with more of them than of other words, is spam.
+const MOST_TAGS: usize = 5;
+/// So many names of a text are read: what names more is a list, and each is held against all phrases.
+const MOST_MENTIONS: usize = 64;
 /// A name shorter than this, in characters, takes no ending.
 const SHORTEST_WITH_ENDING: usize = 4;
 /// How much may follow a down-hashtag: `#tiktokdown2021`, `#instagramdownuk`.
@@ -39,6 +43,17 @@ struct Use {
     accented: bool,
 }
 
+/// Whether a name's capitals matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Case {
+    /// They do not.
+    Any,
+    /// An ordinary word, to be believed with a capital; it has one.
+    Capital,
+    /// Such a word in small letters: it counts beside a word of its field only.
+    Small,
+}
+
 /// A service named in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mention {
@@ -48,8 +63,7 @@ pub struct Mention {
     pub range: Range<usize>,
     /// Whether the name alone shows that the service is meant.
     pub sure: bool,
-    /// Whether the name is an ordinary word to be believed with a capital only.
-    pub capital: bool,
+    pub case: Case,
     /// Whether it is a hashtag that says that the service is down.
     pub down_tag: bool,
 }
@@ -151,17 +165,24 @@ impl Names {
                     Some(special) => self.in_special(text, special, &found, form),
                     None => self.in_words(text, &found, form),
                 };
-                if let Some(mention) = mention
-                    && (mention.sure || !mention.capital || written.starts_with(char::is_uppercase))
-                {
-                    mentions.push(Mention { service, ..mention });
+                if let Some(mention) = mention {
+                    let small = form == Form::Capital && !mention.sure && !written.starts_with(char::is_uppercase);
+                    let case = match (small, form) {
+                        (true, _) => Case::Small,
+                        (false, Form::Capital) => Case::Capital,
+                        (false, _) => Case::Any,
+                    };
+                    mentions.push(Mention { service, case, ..mention });
                 }
             }
         }
-        (
-            longest(mentions),
-            specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect(),
-        )
+        // In small letters 'no signal' names nothing beside a service that is named for sure.
+        if mentions.iter().any(|mention| mention.case != Case::Small) {
+            mentions.retain(|mention| mention.case != Case::Small);
+        }
+        let mut mentions = longest(mentions);
+        mentions.truncate(MOST_MENTIONS);
+        (mentions, specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect())
     }
 
     fn in_words(&self, text: &str, found: &Match, form: Form) -> Option<Mention> {
@@ -171,7 +192,7 @@ impl Names {
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
         let range = if is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
-        Some(Mention { service: 0, range, sure: form == Form::Name, capital: form == Form::Capital, down_tag: false })
+        Some(Mention { service: 0, range, sure: form == Form::Name, case: Case::Any, down_tag: false })
     }
 
     /// Where a name with an ending after an apostrophe ends: 'TikTok's', 'Instagram'da'.
@@ -197,7 +218,7 @@ impl Names {
             service: 0,
             range: special.range.clone(),
             sure: sure || down_tag,
-            capital: form == Form::Capital,
+            case: Case::Any,
             down_tag,
         })
     }
@@ -219,6 +240,14 @@ impl Names {
             && (before.is_empty() || self.beginnings.contains(before))
             && (after.is_empty() || self.endings.contains(after))
     }
+}
+
+/// Whether a text is little else than hashtags: spam that borrows the names of what people look for.
+pub fn is_stuffed(folded: &str) -> bool {
+    let words = || folded.split_whitespace();
+    let tags = words().filter(|word| word.starts_with('#')).map(|word| word.matches('#').count()).sum::<usize>();
+    let others = words().filter(|word| word.starts_with(is_word)).count();
+    tags > MOST_TAGS && tags > others
 }
 
 /// Whether a Latin letter has an accent. The dot of a Turkish capital is none: İnstagram.

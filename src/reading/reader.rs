@@ -4,11 +4,11 @@ use super::catalogue::Catalogue;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Sense};
-use super::names::{Mention, Names, mask};
+use super::names::{Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
 use super::place::Places;
 use super::problem::Word;
-use super::{Kind, PostReading, Reading, Span, Stage, Surface, Symptom};
+use super::{Kind, PlaceSource, PostReading, Reading, Span, Stage, Surface, Symptom};
 use crate::post::Post;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
@@ -78,7 +78,7 @@ impl Reader {
     pub fn read(&self, post: &Post) -> PostReading {
         let text = post.read_text();
         let speaks_for = self.names.account(&post.source, &post.author);
-        let readings = if post.official || speaks_for.is_some() {
+        let mut readings = if post.official || speaks_for.is_some() {
             self.official(text, post, speaks_for)
         } else if self.names.any(&Folded::text_of(text)) {
             self.readings(text, post)
@@ -88,7 +88,22 @@ impl Reader {
         // Where the author is matters only for a post that is counted, and takes longer to read.
         let place = || self.places.read(text, post.location.as_deref(), post.lang.as_deref());
         let region = if readings.is_empty() { None } else { place() };
+        if region.is_some_and(|place| place.from == PlaceSource::Text) {
+            self.add_place(&mut readings, text);
+        }
         PostReading { readings, region }
+    }
+
+    /// Adds the words that say where the author is to what decided each reading.
+    fn add_place(&self, readings: &mut [Reading], text: &str) {
+        for range in self.places.said(text) {
+            let (start, end) = (range.start, range.end);
+            let Some(part) = text.get(range) else { continue };
+            let means = "says where the author is".to_owned();
+            for reading in readings.iter_mut() {
+                reading.why.push(Span { text: part.to_owned(), start, end, means: means.clone() });
+            }
+        }
     }
 
     fn language(&self, post: &Post) -> Option<usize> {
@@ -100,7 +115,7 @@ impl Reader {
     fn readings(&self, text: &str, post: &Post) -> Vec<Reading> {
         let folded = Folded::new(text);
         let (mentions, opaque) = self.names.find(text, &folded);
-        if mentions.is_empty() {
+        if mentions.is_empty() || is_stuffed(&folded.text) {
             return Vec::new();
         }
         let (masked, mentions) = mask(&folded, mentions, &opaque);
@@ -218,6 +233,13 @@ mod tests {
     }
 
     #[test]
+    fn a_heap_of_hashtags_is_spam() {
+        let spam = "#tiktokdown #instagramdown #fyp #viral #followme #crypto #giveaway win now";
+        assert_eq!(said(spam), []);
+        assert_eq!(said("#tiktokdown #tiktok #down what is going on"), report("tiktok"));
+    }
+
+    #[test]
     fn ordinary_words_need_more() {
         assert_eq!(said("is X down"), report("x"));
         assert_eq!(said("solve for x, it is not working"), []);
@@ -257,6 +279,15 @@ mod tests {
             readings[0].why.iter().map(|span| (span.text.as_str(), span.start, span.means.as_str())).collect();
         assert_eq!(why, [("Can't log in", 0, "says that log-in fails"), ("TikTok", 16, "names TikTok")]);
         assert_eq!(readings[0].symptoms, [Symptom::Login]);
+    }
+
+    #[test]
+    fn the_words_that_say_where_are_among_the_reasons() {
+        let readings = read("é tiktok is down in Mumbai 🇮🇳");
+        let last = readings[0].why.last().unwrap();
+        assert_eq!((last.text.as_str(), last.means.as_str()), ("in Mumbai", "says where the author is"));
+        let flag = read("tiktok is down 🇮🇳");
+        assert_eq!(flag[0].why.last().unwrap().text, "🇮🇳");
     }
 
     #[test]
@@ -301,6 +332,45 @@ mod tests {
         #[test]
         fn any_bytes_are_read(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
             read(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    /// Text of up to 20 kB: a unit without end, or anything.
+    fn long_texts() -> impl Strategy<Value = String> {
+        let hostile = (texts(), 0..20_000usize)
+            .prop_map(|(unit, length)| unit.repeat(length.checked_div(unit.len()).unwrap_or_default().min(20_000)));
+        let bytes = proptest::collection::vec(any::<u8>(), 0..20_000);
+        prop_oneof![hostile, bytes.prop_map(|bytes| String::from_utf8_lossy(&bytes).into_owned())]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn of_a_long_text_the_beginning_is_read(text in long_texts()) {
+            let end = (0..=text.len().min(crate::post::TEXT_LIMIT)).rev().find(|end| text.is_char_boundary(*end));
+            let beginning = &text[..end.unwrap_or_default()];
+            prop_assert_eq!(read(&text), read(beginning));
+        }
+    }
+
+    #[test]
+    fn twice_the_text_takes_twice_the_time() {
+        let time = |unit: &str, bytes: usize| {
+            let text = unit.repeat(bytes / unit.len());
+            let once = |_| {
+                let started = std::time::Instant::now();
+                read(&text);
+                started.elapsed().as_secs_f64()
+            };
+            (0..3).map(once).fold(f64::INFINITY, f64::min)
+        };
+        for unit in
+            ["tiktok ", "can't ", "#a ", "@x ", "is tiktok down, ", "stuck in the ", "a. ", "가", "{s} is .. down "]
+        {
+            let (short, long) = (time(unit, 1_250), time(unit, 10_000));
+            // Eight times the text: the square would be 64 times the work.
+            assert!(long < 30.0 * short.max(0.000_2), "{unit}: {long} s after {short} s");
         }
     }
 

@@ -3,12 +3,13 @@
 
 use super::limits;
 use super::{ConfigError, Page, SourceError, host_of, seconds};
+use crate::secret::Secret;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use reqwest::redirect::{Attempt, Policy};
-use reqwest::{StatusCode, Url};
+use reqwest::{RequestBuilder, StatusCode, Url};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use serde::Deserialize;
@@ -97,11 +98,39 @@ impl Client {
     ///
     /// # Errors
     /// Whatever leaves us without an answer that can be read.
-    pub async fn get(&self, url: &Url, now: DateTime<Utc>) -> Result<Answer, SourceError> {
+    pub async fn get(&self, url: &Url, key: Option<&Key>, now: DateTime<Utc>) -> Result<Answer, SourceError> {
+        self.ask(self.http.get(with_key(url, key)), url, key, now).await
+    }
+
+    /// Sends a form, and gets a page as [`Client::get`] does.
+    pub async fn post(
+        &self,
+        url: &Url,
+        form: &'static str,
+        key: Option<&Key>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, SourceError> {
+        let request = self.http.post(with_key(url, key)).header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.ask(request.body(form), url, key, now).await
+    }
+
+    /// `url` is the one without a key, for words.
+    async fn ask(
+        &self,
+        request: RequestBuilder,
+        url: &Url,
+        key: Option<&Key>,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, SourceError> {
         self.fence.check(url)?;
-        let response = self.http.get(url.clone()).send().await.map_err(|error| failed(url, &error))?;
+        let request = match key {
+            Some(Key::Bearer(token)) => request.bearer_auth(token.expose()),
+            Some(Key::Basic { user, password }) => request.basic_auth(user.expose(), Some(password.expose())),
+            Some(Key::Query(..)) | None => request,
+        };
+        let response = request.send().await.map_err(|error| failed(url, &error))?;
         let status = response.status();
-        judge(url, status, response.headers(), now)?;
+        judge(url, status, response.headers(), key.is_some(), now)?;
         let remaining = limits::remaining(response.headers());
         let wait = limits::wait(response.headers(), now).filter(|_| remaining == Some(0));
         let mut body = Vec::new();
@@ -120,14 +149,21 @@ impl Client {
     ///
     /// # Errors
     /// When no connection comes about, or the server answers something else.
-    pub async fn open(&self, url: &Url, now: DateTime<Utc>) -> Result<Socket, SourceError> {
+    pub async fn open(&self, url: &Url, key: Option<&Key>, now: DateTime<Utc>) -> Result<Socket, SourceError> {
         self.fence.check(url)?;
         let unreachable = |cause: String| SourceError::Unreachable { host: host_of(url), cause };
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
         let port = url.port_or_known_default().unwrap_or(443);
         let addresses = self.fence.addresses(host, port).await.map_err(|error| unreachable(error.to_string()))?;
-        let mut request = url.as_str().into_client_request().map_err(|error| unreachable(error.to_string()))?;
+        let mut request =
+            with_key(url, key).as_str().into_client_request().map_err(|error| unreachable(error.to_string()))?;
         request.headers_mut().insert(USER_AGENT, self.user_agent.clone());
+        if let Some(Key::Bearer(token)) = key {
+            let mut header = HeaderValue::from_str(&format!("Bearer {}", token.expose()))
+                .map_err(|_| unreachable("the key does not fit in a header".to_owned()))?;
+            header.set_sensitive(true);
+            request.headers_mut().insert(AUTHORIZATION, header);
+        }
         let limits =
             WebSocketConfig::default().max_message_size(Some(MESSAGE_LIMIT)).max_frame_size(Some(MESSAGE_LIMIT));
         let connect = async {
@@ -138,7 +174,7 @@ impl Client {
         match timeout(self.connect_timeout, connect).await {
             Ok(Ok((socket, _))) => Ok(socket),
             Ok(Err(SocketError::Http(response))) => {
-                judge(url, response.status(), response.headers(), now)?;
+                judge(url, response.status(), response.headers(), key.is_some(), now)?;
                 let cause = format!("{} instead of a WebSocket", response.status());
                 Err(SourceError::Malformed { host: host_of(url), cause })
             }
@@ -170,10 +206,47 @@ fn tls(config: &Config) -> Result<rustls::ClientConfig, ConfigError> {
         .with_no_client_auth())
 }
 
+/// How a request shows that it may be made.
+#[derive(Clone, Debug)]
+pub enum Key {
+    Bearer(Secret),
+    /// Not for WebSockets.
+    Basic {
+        user: Secret,
+        password: Secret,
+    },
+    /// A part of the query, where the API knows no other way.
+    Query(&'static str, Secret),
+}
+
+fn with_key(url: &Url, key: Option<&Key>) -> Url {
+    let mut url = url.clone();
+    if let Some(Key::Query(name, secret)) = key {
+        url.query_pairs_mut().append_pair(name, secret.expose());
+    }
+    url
+}
+
 /// Tells the answers that every source treats alike.
-fn judge(url: &Url, status: StatusCode, headers: &HeaderMap, now: DateTime<Utc>) -> Result<(), SourceError> {
+fn judge(
+    url: &Url,
+    status: StatusCode,
+    headers: &HeaderMap,
+    keyed: bool,
+    now: DateTime<Utc>,
+) -> Result<(), SourceError> {
     let host = host_of(url);
     match status {
+        StatusCode::UNAUTHORIZED if keyed => Err(SourceError::Refused {
+            host,
+            status,
+            hint: "it does not know the key, or no longer; docs/keys.md tells how to get one",
+        }),
+        StatusCode::FORBIDDEN | StatusCode::PAYMENT_REQUIRED if keyed => Err(SourceError::Refused {
+            host,
+            status,
+            hint: "it knows the key, but does not allow this with it: see what the account may do, and docs/keys.md",
+        }),
         StatusCode::UNAUTHORIZED => Err(SourceError::Refused {
             host,
             status,

@@ -2,7 +2,8 @@
 //! from a time in microseconds. <https://github.com/bluesky-social/jetstream>
 
 use super::{
-    ConfigError, Cursor, Found, Reply, Request, RequestKind, Source, SourceError, host_of, seconds, with_hashtags,
+    ConfigError, Cursor, Found, Reply, Request, RequestKind, Source, SourceError, bridge, host_of, profiles, seconds,
+    with_hashtags,
 };
 use crate::post::{Event, Post, PostKey};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -37,6 +38,8 @@ pub struct Config {
     /// The least time between two connections.
     #[serde(rename = "spacing_seconds", deserialize_with = "seconds")]
     pub spacing: Duration,
+    /// Where authors say in their profiles that they are.
+    pub profiles: profiles::Config,
 }
 
 /// The source `bluesky`.
@@ -47,12 +50,18 @@ pub struct Jetstream {
     silence: Duration,
     backfill: TimeDelta,
     spacing: Duration,
+    /// Whether Mastodon is listened to as well, so that its posts that are bridged here are its own.
+    bridged: bool,
     /// The latest event read, on the servers' clock.
     read_to: Option<DateTime<Utc>>,
 }
 
 impl Jetstream {
-    pub(super) fn new(config: &Config, cursors: &BTreeMap<String, Cursor>) -> Result<Jetstream, ConfigError> {
+    pub(super) fn new(
+        config: &Config,
+        bridged: bool,
+        cursors: &BTreeMap<String, Cursor>,
+    ) -> Result<Jetstream, ConfigError> {
         let servers = config.servers.iter().map(|server| endpoint(server)).collect::<Result<Vec<_>, _>>()?;
         if servers.is_empty() {
             return Err(ConfigError::NoServer { key: "sources.bluesky.servers" });
@@ -68,6 +77,7 @@ impl Jetstream {
             silence: config.silence,
             backfill: TimeDelta::hours(i64::from(config.backfill_hours)),
             spacing: config.spacing,
+            bridged,
             read_to: read_to.transpose()?,
         })
     }
@@ -140,7 +150,7 @@ impl Source for Jetstream {
         // Other kinds of frames tell of accounts, and that the stream lives.
         if let Some(commit) = frame.commit.filter(|commit| frame.kind == "commit" && commit.collection == POSTS) {
             found.seen += u64::from(commit.operation != "delete");
-            match commit.event(&frame.did, time) {
+            match commit.event(&frame.did, time, self.bridged) {
                 Some(event) => found.events.push(event),
                 None => found.odd += 1,
             }
@@ -177,7 +187,7 @@ struct Commit {
 
 impl Commit {
     /// The event, or nothing if it cannot be understood.
-    fn event(&self, did: &str, time: DateTime<Utc>) -> Option<Event> {
+    fn event(&self, did: &str, time: DateTime<Utc>, bridged: bool) -> Option<Event> {
         if did.is_empty() || self.rkey.is_empty() {
             return None;
         }
@@ -188,7 +198,7 @@ impl Commit {
                 let record = &self.record;
                 let text = record["text"].as_str()?.to_owned();
                 let created_at = record["createdAt"].as_str().and_then(|at| DateTime::parse_from_rfc3339(at).ok());
-                Some(Event::Post(Post {
+                let mut post = Post {
                     source: NETWORK.to_owned(),
                     id,
                     created_at: created_at.map_or(time, |at| at.to_utc()),
@@ -200,7 +210,12 @@ impl Commit {
                     url: Some(format!("https://bsky.app/profile/{did}/post/{}", self.rkey)),
                     reply_to: record["reply"]["parent"]["uri"].as_str().map(str::to_owned),
                     ..Post::default()
-                }))
+                };
+                let original = record["bridgyOriginalUrl"].as_str().filter(|_| bridged);
+                if let Some(original) = original.and_then(bridge::mastodon_original) {
+                    bridge::restore(&mut post, original);
+                }
+                Some(Event::Post(post))
             }
             _ => None,
         }

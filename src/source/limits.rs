@@ -20,7 +20,7 @@ const EPOCH_FROM: f64 = 1e9;
 
 /// How many requests the server still allows, where it says so.
 pub fn remaining(headers: &HeaderMap) -> Option<u32> {
-    let value = first(headers, &["x-ratelimit-remaining", "ratelimit-remaining"])?;
+    let value = first(headers, &["x-ratelimit-remaining", "x-rate-limit-remaining", "ratelimit-remaining"])?;
     // Some count in fractions.
     value.parse::<f64>().ok().filter(|left| left.is_finite() && *left >= 0.0).map(|left| left as u32)
 }
@@ -30,7 +30,7 @@ pub fn remaining(headers: &HeaderMap) -> Option<u32> {
 /// `Date`, so that neither clock need be right.
 pub fn wait(headers: &HeaderMap, now: DateTime<Utc>) -> Option<Duration> {
     let server_now = headers.get(DATE).and_then(|date| http_date(date.to_str().ok()?)).unwrap_or(now);
-    let value = first(headers, &[RETRY_AFTER.as_str(), "x-ratelimit-reset", "ratelimit-reset"])?;
+    let value = first(headers, &[RETRY_AFTER.as_str(), "x-ratelimit-reset", "x-rate-limit-reset", "ratelimit-reset"])?;
     let seconds = match value.parse::<f64>() {
         Ok(epoch) if epoch >= EPOCH_FROM => epoch - server_now.timestamp_millis() as f64 / 1000.0,
         Ok(left) => left,
@@ -149,6 +149,7 @@ mod tests {
         for (name, value, seconds) in [
             ("x-ratelimit-reset", "2026-10-14T19:15:00.402604Z", 271.402_604),
             ("x-ratelimit-reset", "1792005300", 271.0),
+            ("x-rate-limit-reset", "1792005300", 271.0),
             ("x-ratelimit-reset", "271.5", 271.5),
             ("ratelimit-reset", "30", 30.0),
             ("retry-after", "120", 120.0),

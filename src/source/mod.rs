@@ -2,18 +2,33 @@
 //! sleeps, retries or persists. The one [`runner`] does that for all of them, through the one polite
 //! client in [`http`].
 
+mod bridge;
 mod html;
 pub mod http;
 pub mod jetstream;
+pub mod keyed;
 mod limits;
 pub mod mastodon;
+pub mod profiles;
+mod radar;
+pub mod recording;
+mod reddit;
 pub mod runner;
+mod scrub;
+mod search;
+pub mod spending;
+mod threads;
+mod tumblr;
+mod x;
 
 use crate::post::{Event, Gap};
+use crate::secret::SecretError;
 use chrono::{DateTime, Utc};
+use http::Key;
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Where a source goes on after a restart. Only the source that made it knows what it means.
@@ -106,6 +121,8 @@ pub struct Request {
 pub enum RequestKind {
     /// One answer to one HTTP GET.
     Page,
+    /// The same, to a form that is posted.
+    Form(&'static str),
     /// WebSocket frames, until one side closes or no frame that can be read has come for `silence`.
     Stream { silence: Duration },
 }
@@ -170,6 +187,21 @@ pub trait Source: Send {
     /// What to ask next, and when.
     fn next(&mut self, now: DateTime<Utc>) -> Request;
 
+    /// What opens the last request's server, where it wants a key.
+    fn key(&self) -> Option<Key> {
+        None
+    }
+
+    /// Whether the last request costs money, so that the cursor, which then holds what was spent, is stored before it.
+    fn spends(&self) -> bool {
+        false
+    }
+
+    /// What is said to a server when a stream is open.
+    fn greeting(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Reads an answer to the last request, and moves the cursor past it.
     ///
     /// # Errors
@@ -219,6 +251,10 @@ pub enum ConfigError {
     NoServer { key: &'static str },
     #[error("there are no hashtags to follow: name some in `sources.mastodon.hashtags`, or set `enabled = false`")]
     NoHashtags,
+    #[error("`{key}` names no service of the catalogue: `{value}`")]
+    NoSuchService { key: &'static str, value: String },
+    #[error("`{key}`: {cause}")]
+    Key { key: &'static str, cause: SecretError },
     #[error("the stored cursor of {name} cannot be read: {cause}; delete the source's row to begin anew")]
     BadCursor { name: String, cause: String },
     #[error("`sources.http.authorities`: {path}: {cause}")]
@@ -238,6 +274,28 @@ pub struct Config {
     pub http: http::Config,
     pub bluesky: jetstream::Config,
     pub mastodon: mastodon::Config,
+    pub mastodon_streaming: mastodon::stream::Config,
+    pub x: x::Config,
+    pub reddit: reddit::Config,
+    pub threads: threads::Config,
+    pub tumblr: tumblr::Config,
+    pub radar: radar::Config,
+}
+
+impl Config {
+    /// The files that it names.
+    pub fn files(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let keys = [
+            &mut self.mastodon_streaming.token,
+            &mut self.x.token,
+            &mut self.reddit.id,
+            &mut self.reddit.secret,
+            &mut self.threads.token,
+            &mut self.tumblr.key,
+            &mut self.radar.token,
+        ];
+        keys.into_iter().map(|place| &mut place.file).chain([&mut self.http.authorities])
+    }
 }
 
 /// Makes the sources that are enabled. `hashtags` are the catalogue's, `cursors` those stored by name.
@@ -252,14 +310,22 @@ pub fn build(
 ) -> Result<Vec<Box<dyn Source>>, ConfigError> {
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if config.bluesky.enabled {
-        sources.push(Box::new(jetstream::Jetstream::new(&config.bluesky, cursors)?));
+        sources.push(Box::new(jetstream::Jetstream::new(&config.bluesky, config.mastodon.enabled, cursors)?));
     }
     if config.mastodon.enabled {
         if config.mastodon.instances.is_empty() {
             return Err(ConfigError::NoServer { key: "sources.mastodon.instances" });
         }
         for instance in &config.mastodon.instances {
-            sources.push(Box::new(mastodon::Mastodon::new(&config.mastodon, instance, hashtags, cursors, now)?));
+            let bridged = config.bluesky.enabled;
+            sources.push(Box::new(mastodon::Mastodon::new(
+                &config.mastodon,
+                instance,
+                hashtags,
+                bridged,
+                cursors,
+                now,
+            )?));
         }
     }
     Ok(sources)
@@ -296,6 +362,13 @@ fn with_hashtags<'a>(mut text: String, hashtags: impl IntoIterator<Item = &'a st
         }
     }
     text
+}
+
+/// A server, named by its host or as a URL: `mastodon.social` → `https://mastodon.social/`.
+fn endpoint(server: &str) -> Result<Url, ConfigError> {
+    let text = if server.contains("://") { server.to_owned() } else { format!("https://{server}") };
+    let url = Url::parse(&text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| ConfigError::NotAServer { value: server.to_owned() })
 }
 
 /// The host of a URL, with its port where it is not the scheme's own.

@@ -3,9 +3,10 @@
 
 use super::http::{Client, closed};
 use super::limits::{Budgets, backoff};
+use super::profiles::{self, Profiles};
 use super::{Batch, Failure, Found, Health, Reply, Request, RequestKind, Source, SourceError, State, host_of};
 use chrono::{DateTime, TimeDelta, Utc};
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -36,9 +37,10 @@ impl Default for Backoff {
 }
 
 /// Runs every source until `shutdown` turns true, the receiver of the batches is dropped, or all sources
-/// have been refused. `clock` gives the wall time.
+/// have been refused. `clock` gives the wall time, `profiles` asks where the authors of its network are.
 pub async fn run(
     sources: Vec<Box<dyn Source>>,
+    mut profiles: Option<Profiles>,
     client: Client,
     clock: fn() -> DateTime<Utc>,
     backoff: Backoff,
@@ -49,6 +51,7 @@ pub async fn run(
     let mut tasks = JoinSet::new();
     for source in sources {
         let mut task = Task {
+            profiles: profiles.take_if(|_| source.network() == profiles::NETWORK),
             source,
             client: client.clone(),
             budgets: budgets.clone(),
@@ -84,6 +87,7 @@ async fn until(at: DateTime<Utc>, clock: fn() -> DateTime<Utc>) {
 /// One source and what the runner knows of it.
 struct Task {
     source: Box<dyn Source>,
+    profiles: Option<Profiles>,
     client: Client,
     budgets: Arc<Budgets>,
     clock: fn() -> DateTime<Utc>,
@@ -114,7 +118,7 @@ impl Task {
             until(request.at, self.clock).await;
             self.budgets.admit(&host_of(&request.url), self.source.spacing()).await;
             let done = match request.kind {
-                RequestKind::Page => self.poll(&request).await,
+                RequestKind::Page | RequestKind::Form(_) => self.poll(&request).await,
                 RequestKind::Stream { silence } => self.listen(&request, silence).await,
             };
             match done {
@@ -130,7 +134,15 @@ impl Task {
 
     /// One HTTP request.
     async fn poll(&mut self, request: &Request) -> Result<(), End> {
-        let answer = self.client.get(&request.url, (self.clock)()).await?;
+        let (key, now) = (self.source.key(), (self.clock)());
+        if self.source.spends() {
+            // What it costs is stored before it is spent.
+            self.batches.send(self.batch_here(Found::default())).await.map_err(|_| End::NobodyListens)?;
+        }
+        let answer = match request.kind {
+            RequestKind::Form(form) => self.client.post(&request.url, form, key.as_ref(), now).await?,
+            _ => self.client.get(&request.url, key.as_ref(), now).await?,
+        };
         self.health.budget_left = answer.remaining;
         if let Some(wait) = answer.wait {
             self.budgets.hold(&host_of(&request.url), wait, self.source.spacing());
@@ -146,7 +158,10 @@ impl Task {
 
     /// One WebSocket connection, to its end; which is always a failure of some kind.
     async fn listen(&mut self, request: &Request, silence: Duration) -> Result<(), End> {
-        let mut socket = self.client.open(&request.url, (self.clock)()).await?;
+        let mut socket = self.client.open(&request.url, self.source.key().as_ref(), (self.clock)()).await?;
+        for words in self.source.greeting() {
+            socket.send(Message::text(words)).await.map_err(|error| closed(&request.url, &error))?;
+        }
         let opened = Instant::now();
         let mut found = Found::default();
         let mut send_at = opened + BATCH_EVERY;
@@ -158,6 +173,7 @@ impl Task {
                     Some(Ok(Message::Text(text))) => {
                         match self.source.read(Reply::Frame(&text), (self.clock)(), &mut found) {
                             Ok(()) => silent_at = Instant::now() + silence,
+                            Err(error @ SourceError::Refused { .. }) => break error,
                             Err(_) => found.odd += 1,
                         }
                         if found.events.len() >= BATCH_EVENTS {
@@ -188,7 +204,10 @@ impl Task {
     }
 
     /// Sends what was found, and the cursor after it.
-    async fn send(&mut self, found: Found) -> Result<(), End> {
+    async fn send(&mut self, mut found: Found) -> Result<(), End> {
+        if let Some(profiles) = &mut self.profiles {
+            profiles.fill(&mut found.events, &self.client, (self.clock)()).await;
+        }
         let now = (self.clock)();
         self.health.odd += found.odd;
         self.health.last_success = Some(now);
@@ -196,8 +215,7 @@ impl Task {
         if let Some((_, until)) = found.heard {
             self.health.heard_until = Some(until);
         }
-        let batch = Batch { cursor: self.source.cursor(), ..self.batch(found) };
-        self.batches.send(batch).await.map_err(|_| End::NobodyListens)
+        self.batches.send(self.batch_here(found)).await.map_err(|_| End::NobodyListens)
     }
 
     /// Sends what came over a stream, if anything did.
@@ -235,6 +253,11 @@ impl Task {
         if self.batches.try_send(self.batch(Found::default())).is_err() {
             info!(source = self.source.name(), "stopped");
         }
+    }
+
+    /// A batch with where to go on after it.
+    fn batch_here(&self, found: Found) -> Batch {
+        Batch { cursor: self.source.cursor(), ..self.batch(found) }
     }
 
     fn batch(&self, found: Found) -> Batch {

@@ -19,7 +19,12 @@ words! {
     Stamp { Live = "live", Replayed = "replayed" }
 }
 
-const MIGRATIONS: &[&str] = &[include_str!("migrations/0001_counts.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001_counts.sql"),
+    include_str!("migrations/0002_copies.sql"),
+    include_str!("migrations/0003_authors.sql"),
+    include_str!("migrations/0004_volumes.sql"),
+];
 
 /// Why the database cannot do what was asked.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use crate::count::{KeyHash, Tally};
 use crate::detect::band;
 use crate::incident::{Incident, State};
 use crate::minute::Minute;
-use crate::post::LATENESS;
+use crate::post::{LATENESS, Volume};
 use crate::reading::{Kind, ServiceId};
 use crate::region::Region;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -52,7 +52,7 @@ impl Filter {
 /// A read-only view of a database.
 pub struct Reader {
     connection: Connection,
-    stamp: Stamp,
+    pub stamp: Stamp,
 }
 
 impl Reader {
@@ -382,6 +382,26 @@ impl Reader {
             });
         }
         Ok(found)
+    }
+
+    /// Counts of posts that nobody read, in the order of time.
+    pub fn volumes(&self, filter: &Filter) -> Result<Vec<Volume>, StoreError> {
+        let mut statement = self.connection.prepare(
+            "SELECT minute, service, source, query, posts FROM volume
+             WHERE (?1 IS NULL OR service = ?1) AND minute >= ?2 AND minute < ?3
+             ORDER BY minute, service, source, query",
+        )?;
+        let rows =
+            statement.query_map(params![filter.service(), filter.since_minute(), filter.until_minute()], |row| {
+                Ok(Volume {
+                    at: Minute(row.get(0)?).start(),
+                    service: row.get(1)?,
+                    source: row.get(2)?,
+                    query: row.get(3)?,
+                    posts: row.get::<_, i64>(4)? as u64,
+                })
+            })?;
+        Ok(rows.collect::<Result<_, _>>()?)
     }
 
     /// Every bucket of the counter, in the order of time, given to `give` one by one.

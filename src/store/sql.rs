@@ -5,8 +5,10 @@ use crate::count::{KeyHash, ListeningSpan, Mention};
 use crate::incident::Incident;
 use crate::minute::Minute;
 use crate::reading::ServiceId;
+use crate::region::Region;
 use chrono::DateTime;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -104,6 +106,18 @@ pub fn mentions_between(
 pub fn incident(row: &Row<'_>) -> Result<Incident<KeyHash>, StoreError> {
     let body = row.get_ref(0)?.as_str().map_err(|error| StoreError::Corrupt(error.to_string()))?;
     serde_json::from_str(body).map_err(|error| StoreError::Corrupt(format!("an incident: {error}")))
+}
+
+/// The authors whose region is known, and when it was learnt.
+pub fn authors(connection: &Connection) -> Result<BTreeMap<u64, (Region, Minute)>, StoreError> {
+    let mut statement = connection.prepare("SELECT author, region, minute FROM author")?;
+    let mut rows = statement.query([])?;
+    let mut found = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let region: String = row.get(1)?;
+        found.insert(row.get::<_, i64>(0)? as u64, (parse(&region)?, Minute(row.get(2)?)));
+    }
+    Ok(found)
 }
 
 pub fn listening(connection: &Connection) -> Result<Vec<ListeningSpan>, StoreError> {

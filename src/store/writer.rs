@@ -6,6 +6,7 @@ use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_versi
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
 use crate::incident::Incident;
 use crate::minute::Minute;
+use crate::post::Volume;
 use crate::reading::{ServiceId, Stage};
 use crate::region::Region;
 use chrono::{DateTime, Utc};
@@ -23,6 +24,11 @@ pub struct Append {
     pub mentions: Vec<(Option<Minute>, Mention)>,
     pub quotes: Vec<NewQuote>,
     pub deleted: Vec<(KeyHash, Minute)>,
+    /// Copies of posts that a bridge made, the posts, and when they were written.
+    pub copies: Vec<(KeyHash, KeyHash, Minute)>,
+    /// Where authors are, by their keyed hashes, and when that was learnt.
+    pub authors: BTreeMap<u64, (Region, Minute)>,
+    pub volumes: Vec<Volume>,
     pub listening: Vec<ListeningSpan>,
     pub sources: Vec<SourceState>,
     pub incidents: Vec<Incident<KeyHash>>,
@@ -101,6 +107,8 @@ pub struct Resume {
     pub now: Option<DateTime<Utc>>,
     pub seen: BTreeMap<KeyHash, Minute>,
     pub deleted: BTreeMap<KeyHash, Minute>,
+    pub copies: BTreeMap<KeyHash, (KeyHash, Minute)>,
+    pub authors: BTreeMap<u64, (Region, Minute)>,
     pub cursors: BTreeMap<String, String>,
     /// When each incident was first said.
     pub said: BTreeMap<String, DateTime<Utc>>,
@@ -176,6 +184,8 @@ impl Writer {
             let incident = sql::incident(row)?;
             said.insert(incident.id, incident.detected_at);
         }
+        let mut copies = connection.prepare("SELECT copy, post, minute FROM copy")?;
+        let copies = copies.query_map([], |row| Ok((sql::key(row, 0)?, (sql::key(row, 1)?, Minute(row.get(2)?)))))?;
         let mut cursors = connection.prepare("SELECT instance, cursor FROM source_state WHERE cursor IS NOT NULL")?;
         Ok(Resume {
             snapshot,
@@ -186,6 +196,8 @@ impl Writer {
             seen: hashes("SELECT post, minute FROM mention")?.into_iter().collect(),
             deleted: hashes("SELECT post, minute FROM tombstone")?.into_iter().collect(),
             said,
+            authors: sql::authors(connection)?,
+            copies: copies.collect::<Result<_, _>>()?,
             cursors: cursors.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?,
         })
     }
@@ -196,6 +208,24 @@ impl Writer {
         append_mentions(&transaction, &batch.mentions)?;
         append_quotes(&transaction, &batch.quotes)?;
         let mut poorer = delete_posts(&transaction, &batch.deleted)?;
+        for (copy, post, minute) in &batch.copies {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO copy (copy, post, minute) VALUES (?1, ?2, ?3)")?
+                .execute(params![copy.0, post.0, minute.0])?;
+        }
+        for (author, (region, minute)) in &batch.authors {
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO author (author, region, minute) VALUES (?1, ?2, ?3)")?
+                .execute(params![*author as i64, region.as_str(), minute.0])?;
+        }
+        for volume in &batch.volumes {
+            let minute = Minute::of(volume.at).0;
+            transaction
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO volume (source, service, query, minute, posts) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?
+                .execute(params![volume.source, volume.service, volume.query, minute, volume.posts as i64])?;
+        }
         for span in &batch.listening {
             append_span(&transaction, span)?;
         }
@@ -393,8 +423,9 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
 }
 
 fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<BTreeSet<String>, StoreError> {
-    for statement in ["DELETE FROM mention WHERE minute < ?1", "DELETE FROM tombstone WHERE minute < ?1"] {
-        transaction.prepare_cached(statement)?.execute([forget.keys_before.0])?;
+    for table in ["mention", "tombstone", "copy", "author"] {
+        let statement = format!("DELETE FROM {table} WHERE minute < ?1");
+        transaction.prepare_cached(&statement)?.execute([forget.keys_before.0])?;
     }
     forget_quotes(transaction, "minute < ?1 AND evidence = 0", params![forget.unquoted_before.0])?;
     forget_quotes(transaction, "minute < ?1", params![forget.quoted_before.0])

@@ -13,3 +13,4 @@ mod silence;
 mod store;
 mod stream;
 mod support;
+mod volumes;

@@ -1,8 +1,8 @@
 //! What was taken back or has outlived its time is gone, and what was counted stays counted.
 
-use crate::stream::{Stream, at, deleted};
+use crate::stream::{Stream, at, deleted, line};
 use crate::support::Lab;
-use whatsdown::post::Post;
+use whatsdown::post::{Post, PostKey};
 
 /// Whether the database's files hold some words in clear, even in pages that are free.
 fn holds(lab: &Lab, words: &str) -> bool {
@@ -48,6 +48,37 @@ fn a_deletion_takes_the_words_and_leaves_the_counts() {
         assert_eq!(lab.counted("tiktok"), counted, "{round}");
         lab.replay(&lines).summary();
     }
+}
+
+/// The posts of a stream as a bridge carries them to another network, and the deletion of the first one's copy.
+fn bridged(stream: &Stream, first: &Post) -> (Vec<String>, String) {
+    let copy = |post: &Post| PostKey { source: "bridged".to_owned(), id: format!("copy-of-{}", post.id) };
+    let copies =
+        stream.posts.iter().map(|post| line(&Post { copied_as: Some(Box::new(copy(post))), ..post.clone() })).collect();
+    let key = copy(first);
+    (copies, deleted(&Post { source: key.source, id: key.id, ..Post::default() }))
+}
+
+#[test]
+fn a_bridged_post_is_one_post_and_goes_with_its_copy() {
+    let stream = marked(3);
+    let lab = Lab::of(&stream.lines());
+    let counted = lab.counted("tiktok");
+    let gone = evidence(&lab, &stream)[0];
+    let mark = format!("~{}~", gone.id);
+    let (copies, taken_back) = bridged(&stream, gone);
+    lab.replay(&copies).summary();
+    assert_eq!(lab.counted("tiktok"), counted);
+    assert!(holds(&lab, &mark));
+    lab.replay(std::slice::from_ref(&taken_back)).summary();
+    assert!(!holds(&lab, &mark) && !lab.says().to_string().contains(&mark));
+    assert_eq!(lab.counted("tiktok"), counted);
+
+    // The copies alone, after the deletion was told.
+    let before = line(&Post { created_at: at(-1.0), ..stream.posts[0].clone() });
+    let early = Lab::of(&[vec![before, taken_back], copies].concat());
+    assert!(!holds(&early, &mark));
+    assert_eq!(early.counted("tiktok"), counted);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Jetstream's frames, recorded and odd.
 
-use crate::{bluesky, config, time};
+use crate::{bluesky, build, config, time};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::json;
@@ -176,4 +176,29 @@ proptest! {
             until = to;
         }
     }
+}
+
+#[test]
+fn a_post_that_was_bridged_from_mastodon_is_that_post() {
+    let now = time("2026-07-04T14:38:09Z");
+    let record = json!({"text": "synthetic", "createdAt": now, "bridgyOriginalUrl": "https://social.example/@ann/17"});
+    let frame = json!({"did": "did:plc:x", "time_us": now.timestamp_micros(), "kind": "commit", "commit":
+        {"operation": "create", "collection": "app.bsky.feed.post", "rkey": "r", "record": record}});
+    let post = |mastodon: bool| {
+        let mut config = config();
+        config.mastodon.enabled = mastodon;
+        let mut source = build(&config, &["a".to_owned()], "bluesky", None, now);
+        let Event::Post(post) = read(&mut *source, &frame.to_string(), now).events.remove(0) else { panic!() };
+        post
+    };
+    let bridged = post(true);
+    assert_eq!(
+        (bridged.source.as_str(), bridged.id.as_str()),
+        ("mastodon", "https://social.example/users/ann/statuses/17")
+    );
+    assert_eq!(bridged.copied_as.unwrap().id, "at://did:plc:x/app.bsky.feed.post/r");
+    assert_eq!(bridged.author, "did:plc:x", "anyone can write such a link");
+    // Where nobody listens to Mastodon, the copy is all there is.
+    let alone = post(false);
+    assert_eq!((alone.source.as_str(), alone.copied_as), ("bluesky", None));
 }

@@ -4,11 +4,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod jetstream;
+mod keyed;
 mod mastodon;
 mod newsletter;
+mod profiles;
+mod recordings;
 mod runner;
 mod servers;
 mod simulation;
+mod streams;
 mod tls;
 
 use chrono::{DateTime, Utc};

@@ -221,3 +221,24 @@ fn mistakes_in_the_configuration_are_told() {
     let none = whatsdown::source::build(&config, &[], &[].into(), Utc::now()).err();
     assert!(matches!(none, Some(ConfigError::NoHashtags)));
 }
+
+#[test]
+fn a_post_that_was_bridged_from_bluesky_is_that_post() {
+    let now = time("2026-10-14T19:11:00Z");
+    let mut bridged = status(7, now);
+    bridged["uri"] = json!("https://bsky.brid.gy/convert/ap/at://did:plc:x/app.bsky.feed.post/r");
+    bridged["account"]["acct"] = json!("ann.bsky.social@bsky.brid.gy");
+    let post = |bluesky: bool| {
+        let mut config = only_mastodon();
+        config.bluesky.enabled = bluesky;
+        let cursors = std::collections::BTreeMap::new();
+        let mut source = whatsdown::source::build(&config, &tags(&["a"]), &cursors, now).unwrap().pop().unwrap();
+        turn(&mut *source, now, &page(200, INSTANCE, now)).unwrap();
+        let (_, found) = turn(&mut *source, now, &page(200, &json!([bridged]).to_string(), now)).unwrap();
+        posts(&found)[0].clone()
+    };
+    let read = post(true);
+    assert_eq!((read.source.as_str(), read.id.as_str()), ("bluesky", "at://did:plc:x/app.bsky.feed.post/r"));
+    assert_eq!(read.author, "did:plc:x");
+    assert_eq!((read.copied_as.unwrap().source.as_str(), post(false).source.as_str()), ("mastodon", "mastodon"));
+}

@@ -15,6 +15,7 @@ use tokio::time::timeout;
 use whatsdown::clock;
 use whatsdown::post::Event;
 use whatsdown::source::http::Client;
+use whatsdown::source::profiles::Profiles;
 use whatsdown::source::runner::{self, Backoff};
 use whatsdown::source::{Batch, Config, Cursor, Source, State, build};
 
@@ -37,10 +38,14 @@ impl Job {
         Job::of(build(config, &tags(&["tiktokdown"]), cursors, clock::now()).unwrap(), client)
     }
 
-    fn of(sources: Vec<Box<dyn Source>>, client: Client) -> Job {
+    pub fn of(sources: Vec<Box<dyn Source>>, client: Client) -> Job {
+        Job::looking_up(sources, None, client)
+    }
+
+    pub fn looking_up(sources: Vec<Box<dyn Source>>, profiles: Option<Profiles>, client: Client) -> Job {
         let (sender, batches) = mpsc::channel(1);
         let (stop, shutdown) = watch::channel(false);
-        let ended = tokio::spawn(runner::run(sources, client, clock::now, BACKOFF, sender, shutdown));
+        let ended = tokio::spawn(runner::run(sources, profiles, client, clock::now, BACKOFF, sender, shutdown));
         Job { batches, stop, ended }
     }
 
@@ -62,7 +67,7 @@ impl Job {
     }
 }
 
-fn quick() -> Config {
+pub fn quick() -> Config {
     let mut config = config();
     AUTHORITY.file.path().clone_into(&mut config.http.authorities);
     config.http.answer_timeout = Duration::from_millis(400);
@@ -100,7 +105,7 @@ fn has_posts(batch: &Batch) -> bool {
     batch.events.iter().any(|event| matches!(event, Event::Post(_)))
 }
 
-fn ids(batches: &[Batch]) -> BTreeSet<String> {
+pub fn ids(batches: &[Batch]) -> BTreeSet<String> {
     let events = batches.iter().flat_map(|batch| &batch.events);
     events.filter_map(|event| if let Event::Post(post) = event { Some(post.id.clone()) } else { None }).collect()
 }
@@ -248,7 +253,7 @@ async fn endless_pages_keep_to_the_budget() {
 }
 
 /// Frames of `count` posts, a second apart, the last one now.
-fn frames(count: i64) -> Vec<(i64, String)> {
+pub fn frames(count: i64) -> Vec<(i64, String)> {
     let now = Utc::now();
     let frame = |number: i64| {
         let at = (now - TimeDelta::seconds(count - 1 - number)).timestamp_micros();
@@ -261,11 +266,11 @@ fn frames(count: i64) -> Vec<(i64, String)> {
 }
 
 /// The cursor that a job would have stored a second before the first frame.
-fn before(frames: &[(i64, String)]) -> BTreeMap<String, Cursor> {
+pub fn before(frames: &[(i64, String)]) -> BTreeMap<String, Cursor> {
     [("bluesky".to_owned(), Cursor((frames[0].0 - 1_000_000).to_string()))].into()
 }
 
-fn without_gaps(config: &mut Config) {
+pub fn without_gaps(config: &mut Config) {
     config.bluesky.silence = Duration::from_secs(5);
 }
 

@@ -32,22 +32,39 @@ pub fn ok(body: &str) -> Answer {
 pub struct Http {
     pub address: SocketAddr,
     asked: Arc<Mutex<Vec<(Instant, String)>>>,
+    /// Every request, whole.
+    pub requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Http {
     pub async fn start(respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static) -> Http {
+        Http::of_instance("{}".to_owned(), respond).await
+    }
+
+    /// `instance` is what it says of itself, as an instance of Mastodon does.
+    pub async fn of_instance(
+        instance: String,
+        respond: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
+    ) -> Http {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let asked: Arc<Mutex<Vec<(Instant, String)>>> = Arc::default();
         let noted = asked.clone();
-        let respond = Arc::new(respond);
+        let requests: Arc<Mutex<Vec<String>>> = Arc::default();
+        let whole = requests.clone();
+        let instance = ok(&instance);
+        let respond = Arc::new(
+            move |number, path: &str| {
+                if path.contains("/instance") { instance.clone() } else { respond(number, path) }
+            },
+        );
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (noted, respond) = (noted.clone(), respond.clone());
-                tokio::spawn(async move { serve(stream, &noted, &*respond).await });
+                let (noted, whole, respond) = (noted.clone(), whole.clone(), respond.clone());
+                tokio::spawn(async move { serve(stream, &noted, &whole, &*respond).await });
             }
         });
-        Http { address, asked }
+        Http { address, asked, requests }
     }
 
     /// The paths of all requests, but those for the instance's rules.
@@ -60,15 +77,22 @@ impl Http {
 async fn serve(
     mut stream: TcpStream,
     noted: &Mutex<Vec<(Instant, String)>>,
+    whole: &Mutex<Vec<String>>,
     respond: &(dyn Fn(usize, &str) -> Answer + Send + Sync),
 ) -> Option<()> {
     let mut request = Vec::new();
     while !request.ends_with(b"\r\n\r\n") {
         request.push(stream.read_u8().await.ok()?);
     }
-    let request = String::from_utf8(request).unwrap();
+    let mut request = String::from_utf8(request).unwrap();
+    if let Some((_, length)) = request.to_lowercase().split_once("content-length: ") {
+        let mut body = vec![0; length.lines().next()?.parse().ok()?];
+        stream.read_exact(&mut body).await.ok()?;
+        request.push_str(&String::from_utf8(body).unwrap());
+    }
     assert!(request.to_lowercase().contains("user-agent: whatsdown/"), "{request}");
     let path = request.split(' ').nth(1)?.to_owned();
+    whole.lock().unwrap().push(request);
     let number = {
         let mut noted = noted.lock().unwrap();
         if !path.contains("/instance") {
@@ -76,8 +100,7 @@ async fn serve(
         }
         noted.len()
     };
-    let answer = if path.contains("/instance") { ok("{}") } else { respond(number, &path) };
-    match answer {
+    match respond(number, &path) {
         Answer::Whole(status, headers, body) => {
             let length = body.len();
             let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {length}\r\nconnection: close\r\n{headers}\r\n");
@@ -111,7 +134,16 @@ pub enum Ending {
     Stall,
     /// Sends what nobody understands, for ever.
     Rubbish,
+    /// Sends bytes that are no frame.
+    Noise,
+    /// Sends a message that is too long.
+    Huge,
+    /// Begins a frame and never ends it.
+    Half,
 }
+
+/// What opens a stream that wants a key.
+pub const STREAM_KEY: &str = "S3cr3t-of-the-stream";
 
 /// A WebSocket server that replays frames from a cursor, as Jetstream does. The last ending stays.
 pub struct Stream {
@@ -150,8 +182,12 @@ async fn replay(
         let agent = request.headers()["user-agent"].to_str().unwrap();
         assert!(agent.starts_with("whatsdown/") && agent.contains("(+https://"), "{agent}");
         let query = request.uri().query().unwrap_or_default();
-        assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
-        cursor = query.split_once("cursor=").unwrap().1.parse().unwrap();
+        if query == "stream=public" {
+            assert_eq!(request.headers()["authorization"], format!("Bearer {STREAM_KEY}"));
+        } else {
+            assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
+            cursor = query.split_once("cursor=").unwrap().1.parse().unwrap();
+        }
         Ok(response)
     };
     let mut socket = tokio_tungstenite::accept_hdr_async(stream, handshake).await.ok()?;
@@ -169,6 +205,22 @@ async fn replay(
     match ending {
         Ending::Drop(_) => None,
         Ending::Close => socket.close(None).await.ok(),
+        Ending::Noise => {
+            socket.get_mut().write_all(&[0xff; 4096]).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        }
+        Ending::Huge => {
+            socket.send(Message::text("x".repeat(4 << 20))).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        }
+        Ending::Half => {
+            // A text of 100 bytes of which two come.
+            socket.get_mut().write_all(&[0x81, 100, b'{', b'"']).await.ok()?;
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            None
+        }
         Ending::Stall => {
             while socket.next().await?.is_ok() {}
             None

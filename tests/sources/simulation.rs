@@ -154,7 +154,7 @@ fn listen(
             match event {
                 Event::Post(post) => drop(outcome.read.insert(post.id.parse().unwrap())),
                 Event::Gap(gap) => outcome.gaps.push((gap.from, gap.until)),
-                Event::Deleted(key) => panic!("{key:?}"),
+                other => panic!("{other:?}"),
             }
         }
         if let Some((start, end)) = found.heard {

@@ -21,6 +21,8 @@ pub(super) enum Gap {
 #[derive(Clone, Debug)]
 pub(super) struct Token<'a> {
     pub raw: &'a str,
+    /// The byte of the text at which `raw` begins.
+    pub start: usize,
     /// `raw` as the tables write it.
     pub key: String,
     pub gap: Gap,
@@ -84,6 +86,7 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
     let mut hashtag = false;
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
+        let start = text.len() - rest.len();
         if first == '@' || rest.starts_with("http://") || rest.starts_with("https://") {
             rest = rest.trim_start_matches(|c: char| !c.is_whitespace());
             gap = Gap::Hard;
@@ -91,13 +94,13 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         }
         if let Some((flag, length)) = flag(rest) {
             let (raw, after) = rest.split_at(length);
-            tokens.push(Token { raw, key: String::new(), gap: Gap::Hard, hashtag: false, flag: Some(flag) });
+            tokens.push(Token { raw, start, key: String::new(), gap: Gap::Hard, hashtag: false, flag: Some(flag) });
             (rest, gap) = (after, Gap::Hard);
             continue;
         }
         if is_word(first) {
             let (raw, after) = rest.split_at(word_length(rest, first));
-            tokens.push(Token { raw, key: fold(raw), gap, hashtag, flag: None });
+            tokens.push(Token { raw, start, key: fold(raw), gap, hashtag, flag: None });
             (rest, gap, hashtag) = (after, Gap::Soft, false);
             if is_abbreviation(raw) {
                 rest = rest.trim_start_matches('.');

@@ -11,6 +11,7 @@ mod text;
 use super::{Place, PlaceSource};
 use crate::region::Region;
 use names::{LANGUAGES, REGIONS, is_known};
+use std::ops::Range;
 
 /// From this confidence on, a place is sure enough to count its post in the region. A place read from the language
 /// alone stays below: what a network gives as the language is often the default of the account.
@@ -32,15 +33,30 @@ impl Places {
     /// Where the author of a post is. `location` is the author's own words on it, `lang` a BCP 47 tag.
     pub fn read(&self, text: &str, location: Option<&str>, lang: Option<&str>) -> Option<Place> {
         let place = |from: PlaceSource| move |(code, confidence): (Region, f64)| Place { code, from, confidence };
-        text::read(text)
-            .map(place(PlaceSource::Text))
+        let said = text::read(text).map(|said| (said.region, said.confidence));
+        said.map(place(PlaceSource::Text))
             .or_else(|| location.and_then(location::read).map(place(PlaceSource::Location)))
             .or_else(|| lang.and_then(language).map(place(PlaceSource::Language)))
+    }
+
+    /// The bytes of a post's own words that say where its author is, empty where they do not.
+    pub fn said(&self, text: &str) -> Vec<Range<usize>> {
+        text::read(text).map(|said| said.ranges).unwrap_or_default()
     }
 
     /// The English name: `United States`, `Texas, US`, `the world`. None for a region that is never read.
     pub fn name(&self, region: Region) -> Option<&'static str> {
         if region == Region::WORLD { Some("the world") } else { REGIONS.get(region.as_str()) }
+    }
+
+    /// How an author would write the region as a location, so that it is read back surely; none where that cannot be.
+    pub fn words(&self, region: Region) -> Option<String> {
+        let code = region.as_str();
+        let name = REGIONS.get(code)?;
+        let part = code.contains('-').then(|| code.to_owned());
+        let ways = part.into_iter().chain([name.to_owned(), format!("{name}, {code}")]);
+        let sure = |place: Place| place.code == region && place.confidence >= COUNTED_CONFIDENCE;
+        ways.into_iter().find(|words| self.read("", Some(words), None).is_some_and(sure))
     }
 
     /// Whether a post can be counted in the region.

@@ -217,3 +217,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_region_in_words_is_read_back() {
+    let regions: Vec<Region> = super::names::REGIONS.lines().map(|(code, _)| code.parse().unwrap()).collect();
+    let places = Places::embedded();
+    let in_words = regions.iter().filter_map(|region| Some((region, places.words(*region)?)));
+    let read_back = in_words.map(|(region, words)| assert_eq!(located(&words), region.to_string())).count();
+    // A few islands have names that a location text is not read for.
+    assert!(read_back + 12 >= regions.len(), "{read_back} of {}", regions.len());
+    assert_eq!(places.words("US-WA".parse().unwrap()).as_deref(), Some("US-WA"));
+    assert_eq!(places.words("GB".parse().unwrap()).as_deref(), Some("United Kingdom"));
+    assert_eq!(places.words(Region::WORLD), None);
+}

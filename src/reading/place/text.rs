@@ -6,6 +6,7 @@ use super::names::{Cue, Name, code_at, demonym_at, goes_on, is_known, name_at, n
 use super::resolve::resolve;
 use super::table::Candidate;
 use crate::region::Region;
+use std::ops::Range;
 
 /// How often a place that is said so is where the author is.
 const WORDS_TRUST: f64 = 0.85;
@@ -29,21 +30,36 @@ const KOREAN_AFTER: [&str; 3] = ["에서", "에서도", "에서는"];
 /// Before a place in Chinese and Thai, which leave no space.
 const SPACELESS_BEFORE: [&str; 3] = ["在", "ใน", "ที่"];
 
-/// The region that a post's words name, and the probability that the author is there.
-pub(super) fn read(text: &str) -> Option<(Region, f64)> {
+/// What a post's words say of where its author is.
+pub(super) struct Said {
+    pub region: Region,
+    /// The probability that the author is there.
+    pub confidence: f64,
+    /// The bytes of the text that say it.
+    pub ranges: Vec<Range<usize>>,
+}
+
+/// The region that a post's words name.
+pub(super) fn read(text: &str) -> Option<Said> {
     let tokens = tokens(text);
     let mut names: Vec<Vec<Candidate>> = Vec::new();
     let mut flags: Vec<Region> = Vec::new();
+    let (mut of_names, mut of_flags) = (Vec::new(), Vec::new());
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         if let Some(flag) = token.flag {
-            flags.extend(Some(flag).filter(|flag| is_known(*flag)));
+            if is_known(flag) {
+                flags.push(flag);
+                of_flags.push(token.start..token.start + token.raw.len());
+            }
             at += 1;
             continue;
         }
         let (places, end) = places_at(&tokens, at);
         if !places.iter().all(Name::mostly_word) {
             names.extend(places.into_iter().map(|name| name.candidates));
+            let last = tokens.get(end.saturating_sub(1)).unwrap_or(token);
+            of_names.push(token.start..last.start + last.raw.len());
         }
         at = end;
         if names.len() > MOST_NAMES {
@@ -52,9 +68,11 @@ pub(super) fn read(text: &str) -> Option<(Region, f64)> {
     }
     if names.is_empty() {
         flags.dedup();
-        return (flags.len() == 1).then(|| (flags[0], FLAG_TRUST));
+        let [region] = flags.as_slice() else { return None };
+        return Some(Said { region: *region, confidence: FLAG_TRUST, ranges: of_flags });
     }
-    resolve(&names).map(|(region, sure)| (region, sure * WORDS_TRUST))
+    let (region, sure) = resolve(&names)?;
+    Some(Said { region, confidence: sure * WORDS_TRUST, ranges: of_names })
 }
 
 /// The places that a cue at a token leads to, and the token after them.

@@ -3,9 +3,11 @@
 
 mod group;
 mod status;
+pub mod stream;
 
 use super::{
-    ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, Span, host_of, seconds,
+    ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, Span, endpoint, host_of,
+    seconds,
 };
 use crate::post::{Event, LATENESS};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -57,6 +59,8 @@ pub struct Mastodon {
     /// What is appended to the names of the instance's own accounts.
     domain: String,
     config: Config,
+    /// Whether Bluesky is listened to as well, so that its posts that are bridged here are its own.
+    bridged: bool,
     rules: Rules,
     groups: Vec<Group>,
     /// The group that the last request was for; none for the instance's rules.
@@ -88,12 +92,11 @@ impl Mastodon {
         config: &Config,
         instance: &str,
         hashtags: &[String],
+        bridged: bool,
         cursors: &BTreeMap<String, Cursor>,
         now: DateTime<Utc>,
     ) -> Result<Mastodon, ConfigError> {
-        let text = if instance.contains("://") { instance.to_owned() } else { format!("https://{instance}") };
-        let base = Url::parse(&text).ok().filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"));
-        let base = base.ok_or_else(|| ConfigError::NotAServer { value: instance.to_owned() })?;
+        let base = endpoint(instance)?;
         let name = format!("{NETWORK}:{}", host_of(&base));
         let stored: Option<Stored> = match cursors.get(&name) {
             Some(cursor) => Some(
@@ -126,6 +129,7 @@ impl Mastodon {
             name,
             base,
             config: config.clone(),
+            bridged,
             rules: Rules::Unknown,
             asked: None,
             heard_until,
@@ -136,7 +140,7 @@ impl Mastodon {
     /// `/api/v2/instance`: whether hashtags are shown to strangers (said since Mastodon 4.5), and the domain.
     fn read_rules(&mut self, page: &Page) -> Result<(), SourceError> {
         let answer: Value = serde_json::from_slice(&page.body).unwrap_or_default();
-        if let Some(domain) = answer["domain"].as_str().filter(|domain| !domain.is_empty()) {
+        if let Some(domain) = instance_domain(&answer) {
             domain.clone_into(&mut self.domain);
         }
         let access = &answer["configuration"]["timelines_access"]["hashtag_feeds"];
@@ -185,7 +189,7 @@ impl Mastodon {
                     }
                     // What is read up counts as arrived when it was written; what is read as it comes, now.
                     let observed_at = (!behind || status.created_at > now).then_some(now);
-                    found.events.extend(status.post(&self.domain, observed_at).map(Event::Post));
+                    found.events.extend(status.post(&self.domain, observed_at, self.bridged).map(Event::Post));
                 }
                 Err(_) => found.odd += 1,
             }
@@ -211,6 +215,11 @@ impl Mastodon {
             found.caught_up = now - until < LATENESS;
         }
     }
+}
+
+/// What an instance appends to the names of its own accounts.
+fn instance_domain(answer: &Value) -> Option<&str> {
+    answer["domain"].as_str().filter(|domain| !domain.is_empty())
 }
 
 impl Source for Mastodon {

@@ -3,7 +3,7 @@
 use super::NETWORK;
 use super::group::Id;
 use crate::post::Post;
-use crate::source::{html, with_hashtags};
+use crate::source::{bridge, html, with_hashtags};
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::Value;
@@ -103,7 +103,8 @@ struct Account {
 
 impl Status {
     /// The post, or nothing if it is not a public one. `domain` is that of the instance's own accounts.
-    pub fn post(self, domain: &str, observed_at: Option<DateTime<Utc>>) -> Option<Post> {
+    /// `bridged` makes copies of Bluesky's posts the posts that they are copies of.
+    pub fn post(self, domain: &str, observed_at: Option<DateTime<Utc>>, bridged: bool) -> Option<Post> {
         if !matches!(self.visibility.as_str(), Some("public" | "unlisted")) || self.uri.is_empty() {
             return None;
         }
@@ -112,7 +113,8 @@ impl Status {
         let text = [warning, &html::to_text(content)].join("\n").trim().to_owned();
         let tags = self.tags.as_array().map(Vec::as_slice).unwrap_or_default();
         let account = self.account;
-        Some(Post {
+        let original = bridge::bluesky_original(&self.uri).filter(|_| bridged);
+        let mut post = Post {
             source: NETWORK.to_owned(),
             id: self.uri,
             created_at: self.created_at,
@@ -127,7 +129,12 @@ impl Status {
             repost_of: self.reblog["uri"].as_str().map(str::to_owned),
             // What it replies to is told by the instance's own id, which means nothing elsewhere.
             ..Post::default()
-        })
+        };
+        if let Some((key, author)) = original {
+            bridge::restore(&mut post, key);
+            post.author = author;
+        }
+        Some(post)
     }
 }
 

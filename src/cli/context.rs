@@ -13,9 +13,9 @@ use crate::pipeline::replay::ReplayError;
 use crate::pipeline::{PipelineError, Retention};
 use crate::reading::place::Places;
 use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
-use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
+use crate::select::{self, Wrong};
 use crate::source::http::Client;
 use crate::source::keyed::{self, Given, Keyed, Watched};
 use crate::source::{self, Cursor, Source};
@@ -147,15 +147,7 @@ impl Context {
     /// The service of this id, which must be known.
     pub fn service(&self, id: &str) -> Result<ServiceId, Stop> {
         let catalogue = self.catalogue()?;
-        if let Some(service) = catalogue.get(&id.to_ascii_lowercase()) {
-            return Ok(service.id.clone());
-        }
-        let known: Vec<String> = catalogue.services().iter().map(|service| service.id.to_string()).collect();
-        let hint = match config::nearest(&id.to_ascii_lowercase(), &known) {
-            Some(near) => format!("did you mean `{near}`? `whatsdown services` lists all"),
-            None => "`whatsdown services` lists all".to_owned(),
-        };
-        Err(Stop::usage(format!("there is no service `{id}`")).hint(hint))
+        Ok(select::service(&catalogue, id)?)
     }
 
     pub fn style(&self, now: DateTime<Utc>) -> Style {
@@ -213,15 +205,6 @@ fn read(file: &Path) -> Result<String, Stop> {
     })
 }
 
-/// The region, which must exist.
-pub fn known_region(region: Region) -> Result<Region, Stop> {
-    if region == Region::WORLD || Places::embedded().known(region) {
-        return Ok(region);
-    }
-    Err(Stop::usage(format!("there is no region `{region}`"))
-        .hint("use `world`, a country by its two letters (GB) or a part of one (US-TX)"))
-}
-
 /// Writes a line to stderr. Where nobody listens, nothing is lost.
 pub fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
@@ -260,6 +243,12 @@ impl From<ReplayError> for Stop {
     fn from(error: ReplayError) -> Stop {
         let hint = error.hint();
         Stop::failed(error).hint(hint)
+    }
+}
+
+impl From<Wrong> for Stop {
+    fn from(wrong: Wrong) -> Stop {
+        Stop::usage(&wrong).hint(&wrong.hint)
     }
 }
 

@@ -19,6 +19,7 @@ mod replay;
 mod run;
 mod select;
 mod series;
+mod serve;
 mod services;
 mod sources;
 mod spikes;
@@ -28,7 +29,6 @@ mod table;
 mod timeline;
 mod watch;
 mod welcome;
-mod when;
 
 use crate::telemetry;
 use chrono_tz::Tz;
@@ -93,6 +93,7 @@ enum ColourChoice {
 #[derive(Subcommand)]
 enum Command {
     Run(run::Args),
+    Serve(serve::Args),
     Replay(replay::Args),
     Status(status::Args),
     Spikes(spikes::Args),
@@ -132,6 +133,7 @@ fn execute(command: Option<Command>, context: &mut Context) -> Result<Exit, Stop
     match command {
         None => welcome::run(context),
         Some(Command::Run(args)) => run::run(&args, context),
+        Some(Command::Serve(args)) => serve::run(&args, context),
         Some(Command::Replay(args)) => replay::run(&args, context),
         Some(Command::Status(args)) => status::run(&args, context),
         Some(Command::Spikes(args)) => spikes::run(&args, context),

@@ -4,12 +4,12 @@
 use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::file;
-use super::when::duration;
 use crate::clock;
 use crate::source::Source;
 use crate::source::http::Client;
 use crate::source::recording::{Line, Lines, Recorder};
 use crate::source::runner::{self, Backoff};
+use crate::when::duration;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

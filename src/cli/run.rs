@@ -5,8 +5,10 @@ use super::failure::{Exit, Stop};
 use super::file;
 use crate::clock;
 use crate::daemon::{self, Told};
+use crate::http;
 use crate::pipeline::Pipeline;
 use crate::post::KEY_RETENTION;
+use crate::reading::Catalogue;
 use crate::report::ink::Ink;
 use crate::report::{Audience, Timeline};
 use crate::source::http::Client;
@@ -15,7 +17,9 @@ use crate::source::{Cursor, Source};
 use crate::store::{self, Stamp};
 use chrono_tz::Tz;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use tokio::net::TcpListener;
 use tracing::warn;
 
 /// Columns of a timeline in plain text.
@@ -23,9 +27,13 @@ const WIDTH: usize = 100;
 
 /// The background job: listen, count, detect, keep the timelines written
 #[derive(clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Serve the API here too; whoever reaches this address can read everything
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+}
 
-pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
+pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let config = context.config()?;
     let reader = context.reader()?;
     let (settings, retention) = context.settings()?;
@@ -49,11 +57,29 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     runtime.block_on(async {
         let shutdown = shutdown().map_err(Stop::failed)?;
         context.note(&greeting);
+        if let Some(address) = args.listen {
+            listen(address, context).await?;
+        }
         Ok::<(), Stop>(
             daemon::run(&mut pipeline, sources, profiles, client, &mut alerts, &mut timelines, shutdown).await?,
         )
     })?;
     Ok(Exit::Done)
+}
+
+/// Serves the API until the runtime ends.
+pub(super) async fn listen(address: SocketAddr, context: &Context) -> Result<(), Stop> {
+    let app = http::App::new(context.database()?, Catalogue::clone(&*context.catalogue()?));
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Stop::failed(format!("cannot listen on {address}: {error}")).hint("name another with --listen")
+    })?;
+    context.note(&format!("Serving http://{}", listener.local_addr().map_err(Stop::failed)?));
+    tokio::spawn(async move {
+        if let Err(error) = http::serve(listener, app).await {
+            warn!("nothing is served any more: {error}");
+        }
+    });
+    Ok(())
 }
 
 /// The incidents whose timelines a job that was killed may have left unwritten.
@@ -79,7 +105,7 @@ fn greeting(sources: &[Box<dyn Source>], database: &Path, folder: &Path) -> Stri
 
 /// Ready when the job is asked to end. The signals are caught from the call on.
 #[cfg(unix)]
-fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let (mut interrupted, mut terminated) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     Ok(async move {
@@ -92,7 +118,7 @@ fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
 
 /// Ready when the job is asked to end. The signal is caught from the call on.
 #[cfg(windows)]
-fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
+pub(super) fn shutdown() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupted = tokio::signal::windows::ctrl_c()?;
     Ok(async move {
         interrupted.recv().await;

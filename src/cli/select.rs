@@ -1,14 +1,12 @@
 //! The options that choose which rows are shown.
 
-use super::context::{Context, known_region};
+use super::context::Context;
 use super::failure::Stop;
-use super::when::When;
 use crate::region::Region;
+use crate::select::Question;
 use crate::store::Filter;
+use crate::when::When;
 use chrono::{DateTime, TimeDelta, Utc};
-
-/// How far back `spikes` and `series` look unless told otherwise.
-pub const DAY: TimeDelta = TimeDelta::hours(24);
 
 #[derive(clap::Args)]
 pub struct Select {
@@ -29,26 +27,8 @@ pub struct Select {
 impl Select {
     /// What the options select when it is `now`, looking back for `by_default` where no time is given.
     pub fn filter(&self, context: &Context, now: DateTime<Utc>, by_default: Option<TimeDelta>) -> Result<Filter, Stop> {
-        let until = self.until.map(|until| until.resolve(now));
-        let since = self.since.map(|since| since.resolve(now));
-        let since = since.or(by_default.map(|length| until.unwrap_or(now) - length));
-        if let (Some(since), Some(until)) = (since, until) {
-            after(since, until)?;
-        }
-        Ok(Filter {
-            service: self.service.as_ref().map(|service| context.service(service)).transpose()?,
-            region: self.region.map(known_region).transpose()?,
-            since,
-            until,
-            ..Filter::default()
-        })
+        let question =
+            Question { since: self.since, until: self.until, service: self.service.as_deref(), region: self.region };
+        Ok(question.filter(&*context.catalogue()?, now, by_default)?)
     }
-}
-
-/// Refuses a time that ends before it begins.
-pub fn after(since: DateTime<Utc>, until: DateTime<Utc>) -> Result<(), Stop> {
-    if since < until {
-        return Ok(());
-    }
-    Err(Stop::usage(format!("--since ({since}) is not before --until ({until})")).hint("exchange the two"))
 }

@@ -1,16 +1,16 @@
 //! `whatsdown series`: counts with the band in which they are expected.
 
-use super::context::{Context, known_region};
+use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::format::Format;
-use super::select::{DAY, after};
 use super::style::Style;
 use super::table::{Cell, Table};
-use super::when::{NotADuration, When, duration};
 use crate::answer::SeriesPoint;
 use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{chart, svg, time, words};
+use crate::select::{self, DAY, after, step};
+use crate::when::When;
 
 const BAR: usize = 30;
 
@@ -32,28 +32,10 @@ pub struct Args {
     step: i64,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum NotAStep {
-    #[error(transparent)]
-    NotADuration(#[from] NotADuration),
-    #[error("a step is one minute or more, in whole minutes")]
-    NotMinutes,
-}
-
-/// A step in minutes.
-fn step(text: &str) -> Result<i64, NotAStep> {
-    let length = duration(text)?;
-    let minutes = length.num_minutes();
-    if minutes < 1 || length != chrono::TimeDelta::minutes(minutes) {
-        return Err(NotAStep::NotMinutes);
-    }
-    Ok(minutes)
-}
-
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Csv, Format::Json, Format::Svg])?;
     let service = context.service(&args.service)?;
-    let region = known_region(args.region)?;
+    let region = select::region(args.region)?;
     let store = context.store()?;
     let now = store.now()?;
     let until = args.until.map_or(now, |until| until.resolve(now));

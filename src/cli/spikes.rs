@@ -3,12 +3,13 @@
 use super::context::Context;
 use super::failure::{Exit, Stop};
 use super::format::Format;
-use super::select::{DAY, Select};
+use super::select::Select;
 use super::style::Style;
 use super::table::Table;
 use super::watch;
 use crate::answer::Spike;
 use crate::report::{Audience, time, words};
+use crate::select::DAY;
 
 /// Recent spikes: when, which service, where, how many, and how unlikely
 #[derive(clap::Args)]

@@ -6,12 +6,12 @@ use super::format::Format;
 use super::style::{Style, countries};
 use super::table::{Cell, Table};
 use super::watch;
-use super::when::When;
 use crate::answer::{Health, SeriesPoint, ServiceStatus, Status};
 use crate::reading::ServiceId;
 use crate::region::Region;
 use crate::report::ink::Ink;
 use crate::report::{Audience, chart, time, words};
+use crate::when::When;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 

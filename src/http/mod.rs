@@ -1,6 +1,7 @@
 //! The API over a database. Read-only: nothing on the network can change anything.
 
 mod api;
+mod events;
 mod guard;
 mod problem;
 
@@ -15,6 +16,7 @@ use axum::response::Response;
 use axum::routing::get;
 use axum::{Router, middleware};
 use chrono_tz::Tz;
+use events::Events;
 use problem::Problem;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -26,11 +28,12 @@ use tower_http::compression::CompressionLayer;
 pub struct App {
     database: Arc<PathBuf>,
     catalogue: Arc<Catalogue>,
+    events: Events,
 }
 
 impl App {
     pub fn new(database: PathBuf, catalogue: Catalogue) -> App {
-        App { database: Arc::new(database), catalogue: Arc::new(catalogue) }
+        App { database: Arc::new(database), catalogue: Arc::new(catalogue), events: Events::new() }
     }
 
     /// Asks the database on a thread that may wait.
@@ -74,7 +77,10 @@ impl App {
 
 /// Serves until it is dropped.
 pub async fn serve(listener: TcpListener, app: App) -> std::io::Result<()> {
-    axum::serve(listener, router(app)).await
+    tokio::select! {
+        served = axum::serve(listener, router(app.clone())) => served,
+        () = events::watch(app) => Ok(()),
+    }
 }
 
 /// Everything that is answered.
@@ -88,6 +94,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/series", get(api::series))
         .route("/api/v1/sources", get(api::sources))
         .route("/api/v1/services", get(api::services))
+        .route("/api/v1/events", get(events::listen))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))

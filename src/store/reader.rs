@@ -96,6 +96,27 @@ impl Reader {
         self.raw_incident(id)?.map(|incident| self.with_references(incident)).transpose()
     }
 
+    /// The number of the last change to any incident.
+    pub fn revision(&self) -> Result<i64, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT coalesce(max(revision), 0) FROM incident")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
+    /// The incidents whose last change is after `revision`, in the order of these changes, each with its number. Where
+    /// they are more than `limit`, the last ones.
+    pub fn changed_since(&self, revision: i64, limit: usize) -> Result<Vec<(i64, Incident)>, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT body, revision FROM incident WHERE revision > ?1 ORDER BY revision DESC LIMIT ?2",
+        )?;
+        let mut rows = statement.query(params![revision, limit as i64])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            found.push((row.get(1)?, self.with_references(sql::incident(row)?)?));
+        }
+        found.reverse();
+        Ok(found)
+    }
+
     fn raw_incident(&self, id: &str) -> Result<Option<Incident<KeyHash>>, StoreError> {
         let mut statement = self.connection.prepare_cached("SELECT body FROM incident WHERE id = ?1")?;
         let mut rows = statement.query([id])?;

@@ -267,6 +267,13 @@ impl Writer {
         if let Some(forget) = &batch.forget {
             poorer.append(&mut forget_old(&transaction, forget)?);
         }
+        for id in &poorer {
+            transaction
+                .prepare_cached(
+                    "UPDATE incident SET revision = (SELECT max(revision) + 1 FROM incident) WHERE id = ?1",
+                )?
+                .execute([id])?;
+        }
         transaction.commit()?;
         Ok(poorer)
     }
@@ -420,8 +427,11 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
         let until = incident.end.map(|end| end.high.timestamp());
         transaction
             .prepare_cached(
-                "INSERT OR REPLACE INTO incident (id, service, from_second, until_second, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO incident (id, service, from_second, until_second, body, revision)
+                 VALUES (?1, ?2, ?3, ?4, ?5, (SELECT coalesce(max(revision), 0) + 1 FROM incident))
+                 ON CONFLICT (id) DO UPDATE SET service = excluded.service, from_second = excluded.from_second,
+                     until_second = excluded.until_second, body = excluded.body, revision = excluded.revision
+                 WHERE body <> excluded.body",
             )?
             .execute(params![incident.id, incident.service.as_str(), incident.start.low.timestamp(), until, body])?;
         for key in incident.evidence() {

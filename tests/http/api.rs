@@ -1,45 +1,14 @@
-//! The API over a real socket and a replayed database: a reconstruction of an outage, made by a script.
+//! The API answers as the commands do, and refuses what they refuse.
 
-#![expect(clippy::unwrap_used, reason = "what cannot be set up fails the test")]
-
-use assert_cmd::Command;
+use crate::support::{get, recording, serve, whatsdown};
 use serde_json::Value;
-use std::path::Path;
-use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use whatsdown::http::{self, App};
-use whatsdown::reading::Catalogue;
-
-fn whatsdown(database: &Path, words: &[&str]) -> Vec<u8> {
-    let mut command = Command::cargo_bin("whatsdown").unwrap();
-    command.env("WHATSDOWN_DB", database).env_remove("WHATSDOWN_CONFIG").args(words);
-    command.assert().success().get_output().stdout.clone()
-}
-
-/// Status, head and body of an answer.
-async fn get(address: &str, path: &str, extra: &str) -> (u16, String, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let host = if extra.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
-    let request = format!("GET {path} HTTP/1.1\r\n{host}{extra}Connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut bytes = Vec::new();
-    tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
-    let text = String::from_utf8_lossy(&bytes).into_owned();
-    let (head, body) = text.split_once("\r\n\r\n").unwrap();
-    (head[9..12].parse().unwrap(), head.to_owned(), body.to_owned())
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_api_answers_as_the_commands_do() {
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("replayed.db");
-    let posts = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/tiktok-2021-07-06/posts.jsonl.zst");
-    whatsdown(&database, &["replay", posts.to_str().unwrap(), "-q"]);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let app = App::new(database.clone(), Catalogue::embedded().unwrap());
-    tokio::spawn(http::serve(listener, app));
+    whatsdown(&database, &["replay", recording().to_str().unwrap(), "-q"]);
+    let address = serve(&database).await;
 
     for (path, words) in [
         ("/api/v1/status", vec!["status", "--json"]),

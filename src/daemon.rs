@@ -117,6 +117,7 @@ impl Job<'_> {
                 Event::Post(post) => too_late += u32::from(self.pipeline.offer(post) == Offered::TooLate),
                 Event::Gap(gap) => self.pipeline.listen(lost(&batch, gap)),
                 Event::Deleted(key) => self.pipeline.delete(key),
+                Event::Left(person) => self.pipeline.forget_author(person),
                 Event::Volume(volume) => self.pipeline.note_volume(volume),
             }
         }

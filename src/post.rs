@@ -49,6 +49,9 @@ pub struct Post {
     /// The author opted out of indexing: counted, never quoted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub noindex: bool,
+    /// The text is not the first one: the author changed it. A quote of another text of this post goes.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub edited: bool,
     /// The id of the copy that was read, where a bridge carried the post from another network. A deletion of the copy
     /// is one of the post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,6 +68,13 @@ fn is_false(value: &bool) -> bool {
 pub struct PostKey {
     pub source: String,
     pub id: String,
+}
+
+/// A person on a network.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthorKey {
+    pub source: String,
+    pub author: String,
 }
 
 /// A time in which a source was not heard: `[from, until)`.
@@ -97,6 +107,8 @@ pub enum Event {
     Gap(Gap),
     /// The author took the post back.
     Deleted(PostKey),
+    /// The account was deleted, taken down or put to rest, and all its posts with it.
+    Left(AuthorKey),
     /// Only live: a count of posts that nobody read. The later one of a minute replaces the earlier.
     Volume(Volume),
 }
@@ -169,7 +181,8 @@ impl Post {
 }
 
 impl Event {
-    /// Reads one line of a recording: a post object, or `{"gap":{…}}`, or `{"deleted":{"source":…,"id":…}}`.
+    /// Reads one line of a recording: a post object, or `{"gap":{…}}`, `{"deleted":{"source":…,"id":…}}`,
+    /// `{"left":{"source":…,"author":…}}`.
     /// Unknown fields are ignored. `latest` is the last time that is believed.
     ///
     /// # Errors
@@ -179,6 +192,7 @@ impl Event {
         struct Other {
             gap: Option<Gap>,
             deleted: Option<PostKey>,
+            left: Option<AuthorKey>,
         }
         let text = std::str::from_utf8(line).map_err(|error| BadLine::NotText(error.valid_up_to()))?;
         let error = match serde_json::from_str::<Post>(text) {
@@ -192,6 +206,7 @@ impl Event {
             Ok(Other { gap: Some(gap), .. }) if gap.until < gap.from => Err(BadLine::BackwardGap),
             Ok(Other { gap: Some(gap), .. }) => Ok(Event::Gap(gap)),
             Ok(Other { deleted: Some(key), .. }) => Ok(Event::Deleted(key)),
+            Ok(Other { left: Some(key), .. }) => Ok(Event::Left(key)),
             _ => Err(BadLine::NotAPost(error)),
         }
     }
@@ -234,6 +249,8 @@ mod tests {
         assert!(matches!(Event::parse(backward, LATEST), Err(BadLine::BackwardGap)));
         let deleted = br#"{"deleted":{"source":"s","id":"1"}}"#;
         assert!(matches!(Event::parse(deleted, LATEST), Ok(Event::Deleted(_))));
+        let left = br#"{"left":{"source":"s","author":"a"}}"#;
+        assert!(matches!(Event::parse(left, LATEST), Ok(Event::Left(_))));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::alert::desk::{Desk, Outcome, Task};
 use crate::alert::rule::Rule;
 use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
 use crate::minute::Minute;
-use crate::post::{KEY_RETENTION, Post, PostKey, Volume};
+use crate::post::{AuthorKey, KEY_RETENTION, Post, PostKey, Volume};
 use crate::reading::place::COUNTED_CONFIDENCE;
 use crate::reading::{Kind, Reader, Reading};
 use crate::region::Region;
@@ -170,6 +170,10 @@ impl Pipeline {
     /// Reads a post and counts what it says.
     pub fn offer(&mut self, post: &Post) -> Offered {
         let at = post.written_at();
+        if post.edited {
+            // Its count stays, and the new words are not read: what it was when it was counted is what it counts as.
+            self.pending.edited.push((KeyHash::of(&post.key()), post.read_text().to_owned()));
+        }
         if self.now.is_some_and(|now| at < now - KEY_RETENTION) {
             return Offered::TooLate;
         }
@@ -198,6 +202,7 @@ impl Pipeline {
             self.pending.quotes.push(NewQuote {
                 key,
                 at,
+                author: self.persons.author(&post.source, &post.author),
                 source: post.source.clone(),
                 reference: post.url.clone().unwrap_or_else(|| post.id.clone()),
                 text: post.read_text().to_owned(),
@@ -243,6 +248,13 @@ impl Pipeline {
         }
     }
 
+    /// All posts of a person are taken back: their words go, their counts stay.
+    pub fn forget_author(&mut self, person: &AuthorKey) {
+        let author = self.persons.author(&person.source, &person.author);
+        self.pending.quotes.retain(|quote| quote.author != author);
+        self.pending.left.push(author);
+    }
+
     /// Takes a post back: its words go, its count stays.
     pub fn delete(&mut self, key: &PostKey) {
         let key = KeyHash::of(key);
@@ -251,7 +263,8 @@ impl Pipeline {
             Some(minute) => *minute,
             // A recording may tell of it before the post. A live stream does not, and its deletions are too many to keep.
             None if self.stamp == Stamp::Replayed => self.now.map_or(Minute::default(), Minute::of),
-            None => return,
+            // Evidence is quoted for longer than keys are kept.
+            None => return self.pending.unquoted.push(key),
         };
         self.pending.deleted.push((key, minute));
         self.pending.quotes.retain(|quote| quote.key != key);

@@ -114,6 +114,10 @@ impl Replay<'_> {
                 self.pipeline.delete(&key);
                 Ok(())
             }
+            Event::Left(person) => {
+                self.pipeline.forget_author(&person);
+                Ok(())
+            }
         }
     }
 

@@ -30,8 +30,8 @@ use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream};
 pub const BODY_LIMIT: usize = 8 << 20;
 /// How much is read of what a receiver of alerts answers.
 const ANSWER_LIMIT: usize = 64 << 10;
-/// The longest WebSocket message.
-const MESSAGE_LIMIT: usize = 1 << 20;
+/// The longest WebSocket message, in bytes.
+pub const MESSAGE_LIMIT: usize = 1 << 20;
 const REDIRECT_LIMIT: usize = 5;
 
 /// The section `[sources.http]`.

@@ -202,6 +202,11 @@ pub trait Source: Send {
         Vec::new()
     }
 
+    /// The text in a frame of bytes, where a stream packs its frames.
+    fn unpack(&mut self, _frame: &[u8]) -> Option<String> {
+        None
+    }
+
     /// Reads an answer to the last request, and moves the cursor past it.
     ///
     /// # Errors

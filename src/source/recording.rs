@@ -48,6 +48,8 @@ impl Recorder {
         let Some(url) = self.asked.as_ref().filter(|_| lines.len() < self.most) else { return };
         let scrub = Scrub::new(self.key, &host_of(url));
         lines.push(match reply {
+            // A dictionary tells nothing of how posts are read.
+            Reply::Page(page) if std::str::from_utf8(&page.body).is_err() => return,
             Reply::Page(page) => Line {
                 at: page.asked_at,
                 asked: Some(url.path().to_owned()),
@@ -92,6 +94,10 @@ impl Source for Recorder {
 
     fn greeting(&self) -> Vec<String> {
         self.source.greeting()
+    }
+
+    fn unpack(&mut self, frame: &[u8]) -> Option<String> {
+        self.source.unpack(frame)
     }
 
     fn read(&mut self, reply: Reply<'_>, now: DateTime<Utc>, found: &mut Found) -> Result<(), SourceError> {

@@ -206,6 +206,9 @@ struct Link {
     is_robot_indexable: Value,
     #[serde(default)]
     removed_by_category: Value,
+    /// When it was, or `false`.
+    #[serde(default)]
+    edited: Value,
 }
 
 impl Link {
@@ -222,6 +225,7 @@ impl Link {
             text: text.trim().to_owned(),
             url: self.permalink.starts_with('/').then(|| format!("https://www.reddit.com{}", self.permalink)),
             noindex: self.is_robot_indexable == false,
+            edited: self.edited.is_number(),
             ..Post::default()
         }))
     }

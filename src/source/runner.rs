@@ -170,10 +170,10 @@ impl Task {
         let end = loop {
             tokio::select! {
                 message = socket.next() => match message {
-                    Some(Ok(Message::Text(text))) => {
-                        match self.source.read(Reply::Frame(&text), (self.clock)(), &mut found) {
+                    Some(Ok(message @ (Message::Text(_) | Message::Binary(_)))) => {
+                        match self.read_frame(&message, &mut found) {
                             Ok(()) => silent_at = Instant::now() + silence,
-                            Err(error @ SourceError::Refused { .. }) => break error,
+                            Err(error @ (SourceError::Refused { .. } | SourceError::Closed { .. })) => break error,
                             Err(_) => found.odd += 1,
                         }
                         if found.events.len() >= BATCH_EVENTS {
@@ -184,7 +184,6 @@ impl Task {
                         let cause = frame.map_or("without a reason".to_owned(), |frame| frame.to_string());
                         break SourceError::Closed { host, cause };
                     }
-                    Some(Ok(Message::Binary(_))) => found.odd += 1,
                     Some(Ok(_)) => {}
                     Some(Err(error)) => break closed(&request.url, &error),
                     None => break SourceError::Closed { host, cause: "without a reason".to_owned() },
@@ -201,6 +200,22 @@ impl Task {
             self.failures = 0;
         }
         Err(End::Failed(end))
+    }
+
+    /// Reads one frame, of text or of bytes that hold one.
+    fn read_frame(&mut self, message: &Message, found: &mut Found) -> Result<(), SourceError> {
+        let now = (self.clock)();
+        match message {
+            Message::Text(text) => self.source.read(Reply::Frame(text), now, found),
+            other => {
+                let text = self.source.unpack(&other.clone().into_data());
+                let text = text.ok_or_else(|| SourceError::Malformed {
+                    host: self.source.name().to_owned(),
+                    cause: "bytes that are no frame".to_owned(),
+                })?;
+                self.source.read(Reply::Frame(&text), now, found)
+            }
+        }
     }
 
     /// Sends what was found, and the cursor after it.

@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0004_volumes.sql"),
     include_str!("migrations/0005_alerts.sql"),
     include_str!("migrations/0006_revisions.sql"),
+    include_str!("migrations/0007_left.sql"),
 ];
 
 /// Why the database cannot do what was asked.

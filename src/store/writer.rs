@@ -26,6 +26,12 @@ pub struct Append {
     pub mentions: Vec<(Option<Minute>, Mention)>,
     pub quotes: Vec<NewQuote>,
     pub deleted: Vec<(KeyHash, Minute)>,
+    /// Posts that were taken back after their keys were forgotten.
+    pub unquoted: Vec<KeyHash>,
+    /// Posts that were edited, and what they say now.
+    pub edited: Vec<(KeyHash, String)>,
+    /// People all of whose posts were taken back, by their keyed hashes.
+    pub left: Vec<u64>,
     /// Copies of posts that a bridge made, the posts, and when they were written.
     pub copies: Vec<(KeyHash, KeyHash, Minute)>,
     /// Where authors are, by their keyed hashes, and when that was learnt.
@@ -49,6 +55,8 @@ pub struct Append {
 pub struct NewQuote {
     pub key: KeyHash,
     pub at: DateTime<Utc>,
+    /// The keyed hash of the author.
+    pub author: u64,
     pub source: String,
     /// Its link, or its id.
     pub reference: String,
@@ -215,7 +223,7 @@ impl Writer {
         let transaction = self.connection.transaction()?;
         append_mentions(&transaction, &batch.mentions)?;
         append_quotes(&transaction, &batch.quotes)?;
-        let mut poorer = delete_posts(&transaction, &batch.deleted)?;
+        let mut poorer = delete_posts(&transaction, batch)?;
         for (copy, post, minute) in &batch.copies {
             transaction
                 .prepare_cached("INSERT OR REPLACE INTO copy (copy, post, minute) VALUES (?1, ?2, ?3)")?
@@ -335,18 +343,29 @@ fn recount(transaction: &Transaction, service: &ServiceId, minute: Minute) -> Re
 
 fn append_quotes(transaction: &Transaction, quotes: &[NewQuote]) -> Result<(), StoreError> {
     let mut insert = transaction.prepare_cached(
-        "INSERT OR IGNORE INTO quote (post, minute, source, reference, text, lang) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        "INSERT OR IGNORE INTO quote (post, minute, source, reference, text, lang, author)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
     )?;
     for quote in quotes {
-        let minute = Minute::of(quote.at).0;
-        insert.execute(params![quote.key.0, minute, quote.source, quote.reference, quote.text, quote.lang])?;
+        let (minute, author) = (Minute::of(quote.at).0, quote.author as i64);
+        insert.execute(params![quote.key.0, minute, quote.source, quote.reference, quote.text, quote.lang, author])?;
     }
     Ok(())
 }
 
-fn delete_posts(transaction: &Transaction, deleted: &[(KeyHash, Minute)]) -> Result<BTreeSet<String>, StoreError> {
+/// Deletes the words of what was taken back or changed, and gives the incidents that named it as evidence.
+fn delete_posts(transaction: &Transaction, batch: &Append) -> Result<BTreeSet<String>, StoreError> {
     let mut poorer = BTreeSet::new();
-    for (key, minute) in deleted {
+    for key in &batch.unquoted {
+        poorer.append(&mut forget_quotes(transaction, "post = ?1", params![key.0])?);
+    }
+    for (key, text) in &batch.edited {
+        poorer.append(&mut forget_quotes(transaction, "post = ?1 AND text IS NOT ?2", params![key.0, text])?);
+    }
+    for author in &batch.left {
+        poorer.append(&mut forget_quotes(transaction, "author = ?1", params![*author as i64])?);
+    }
+    for (key, minute) in &batch.deleted {
         transaction
             .prepare_cached("INSERT OR IGNORE INTO tombstone (post, minute) VALUES (?1, ?2)")?
             .execute(params![key.0, minute.0])?;

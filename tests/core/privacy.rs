@@ -1,8 +1,10 @@
 //! What was taken back or has outlived its time is gone, and what was counted stays counted.
 
 use crate::stream::{Stream, at, deleted, line};
-use crate::support::Lab;
+use crate::support::{Lab, open};
+use whatsdown::minute::Minute;
 use whatsdown::post::{Post, PostKey};
+use whatsdown::store::Stamp;
 
 /// Whether the database's files hold some words in clear, even in pages that are free.
 fn holds(lab: &Lab, words: &str) -> bool {
@@ -96,6 +98,87 @@ fn a_post_deleted_before_it_is_read_is_counted_and_never_quoted() {
     lab.replay(&lines).summary();
     assert_eq!(lab.counted("tiktok"), plain.counted("tiktok"));
     assert!(!holds(&lab, &format!("~{}~", gone.id)));
+}
+
+#[test]
+fn an_edit_takes_the_old_words_and_leaves_the_counts() {
+    let stream = marked(6);
+    let lines = stream.lines();
+    let lab = Lab::of(&lines);
+    let counted = lab.counted("tiktok");
+    let edited = evidence(&lab, &stream)[0];
+    let mark = format!("~{}~", edited.id);
+    // Read again with an edit that changed nothing of the words, then with one that did, then from a server that has not heard of it.
+    lab.replay(&[line(&Post { edited: true, ..edited.clone() })]).summary();
+    assert!(holds(&lab, &mark) && holds(&lab, link(edited)));
+    let text = "Synthetic: never mind, is TikTok down ~new words~".to_owned();
+    for again in [Post { text, edited: true, ..edited.clone() }, edited.clone()] {
+        lab.replay(&[line(&again)]).summary();
+        assert!(!holds(&lab, &mark) && !holds(&lab, "~new words~"));
+        assert!(!lab.says().to_string().contains(&format!("{}\"", link(edited))));
+        assert_eq!(lab.counted("tiktok"), counted);
+    }
+}
+
+#[test]
+fn who_leaves_takes_all_words_along() {
+    let mut stream = marked(7);
+    let plain = Lab::of(&stream.lines());
+    let counted = plain.counted("tiktok");
+    let ids: Vec<String> = evidence(&plain, &stream).into_iter().take(2).map(|post| post.id.clone()).collect();
+    let source = stream.posts.iter().find(|post| post.id == ids[0]).unwrap().source.clone();
+    for post in stream.posts.iter_mut().filter(|post| ids.contains(&post.id)) {
+        post.author = "synthetic-leaver".to_owned();
+        post.source.clone_from(&source);
+    }
+    let left = serde_json::json!({"left": {"source": source, "author": "synthetic-leaver"}}).to_string();
+    let other = serde_json::json!({"left": {"source": source, "author": "synthetic-nobody"}}).to_string();
+    let lab = Lab::of(&stream.lines());
+    lab.replay(&[other]).summary();
+    assert!(ids.iter().all(|id| holds(&lab, &format!("~{id}~"))));
+    // Also when the posts and the news come in one batch.
+    let at_once = Lab::of(&[stream.lines(), vec![left.clone()]].concat());
+    lab.replay(&[left]).summary();
+    for lab in [lab, at_once] {
+        assert!(!ids.iter().any(|id| holds(&lab, &format!("~{id}~"))));
+        assert!(!evidence(&lab, &stream).iter().any(|post| ids.contains(&post.id)));
+        assert_eq!(lab.counted("tiktok"), counted);
+    }
+}
+
+/// Evidence is quoted for a month, keys are kept for a week.
+#[test]
+fn evidence_goes_with_a_deletion_after_its_key_is_forgotten() {
+    let lab = Lab::new();
+    let words = "Synthetic: is TikTok down ~old~";
+    let key = PostKey { source: "bluesky".to_owned(), id: "synthetic-old".to_owned() };
+    let post = Post {
+        source: key.source.clone(),
+        id: key.id.clone(),
+        created_at: at(0.0),
+        author: "synthetic".to_owned(),
+        text: words.to_owned(),
+        ..Post::default()
+    };
+    let live = || open(&lab.database(), Stamp::Live).unwrap();
+    let mut pipeline = live();
+    pipeline.advance(at(1.0));
+    pipeline.offer(&post);
+    pipeline.commit(Vec::new(), true).unwrap();
+    drop(pipeline);
+    // As an incident would: nothing else keeps a quote for longer than its key.
+    let database = rusqlite::Connection::open(lab.database()).unwrap();
+    database.execute("UPDATE quote SET evidence = 1", []).unwrap();
+    drop(database);
+    let mut pipeline = live();
+    pipeline.close_through(Minute::of(at(8.0 * 1440.0)), None);
+    pipeline.advance(at(8.0 * 1440.0));
+    pipeline.commit(Vec::new(), true).unwrap();
+    assert!(holds(&lab, "~old~"));
+    pipeline.delete(&key);
+    pipeline.commit(Vec::new(), true).unwrap();
+    drop(pipeline);
+    assert!(!holds(&lab, "~old~"));
 }
 
 #[test]

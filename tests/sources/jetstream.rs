@@ -1,13 +1,15 @@
 //! Jetstream's frames, recorded and odd.
 
-use crate::{bluesky, build, config, time};
+use crate::servers::{dictionary, two};
+use crate::{bluesky, build, config, page, time};
 use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use whatsdown::post::{Event, Post};
 use whatsdown::source::{Found, Reply, RequestKind, Source};
 
 const FRAMES: &str = include_str!("../../fixtures/sources/jetstream/frames.jsonl");
+const FRAMES_2: &str = include_str!("../../fixtures/sources/jetstream/frames-v2.jsonl");
 
 fn read(source: &mut dyn Source, frame: &str, now: DateTime<Utc>) -> Found {
     let mut found = Found::default();
@@ -20,7 +22,16 @@ fn heartbeat(at: DateTime<Utc>) -> String {
     json!({"did": "did:plc:x", "time_us": at.timestamp_micros(), "kind": "identity", "identity": {}}).to_string()
 }
 
+/// Asks a server of version 1 which version it speaks.
+fn probe(source: &mut dyn Source, now: DateTime<Utc>) {
+    let request = source.next(now);
+    assert_eq!((request.kind, request.url.scheme()), (RequestKind::Page, "https"));
+    assert_eq!(request.url.path(), "/xrpc/network.bsky.jetstream.getZstdDictionary");
+    source.read(Reply::Page(&page(404, "{}", now)), now, &mut Found::default()).unwrap();
+}
+
 fn cursor_of(source: &mut dyn Source, now: DateTime<Utc>) -> DateTime<Utc> {
+    probe(source, now);
     let request = source.next(now);
     assert!(matches!(request.kind, RequestKind::Stream { .. }));
     let (_, cursor) = request.url.query_pairs().find(|(name, _)| name == "cursor").unwrap();
@@ -148,6 +159,7 @@ fn a_failing_server_gives_way_to_the_next() {
     let mut source = bluesky(None);
     let mut hosts = Vec::new();
     for _ in 0..5 {
+        // A server that does not tell its version, or whose stream brings nothing, is asked again at its next turn.
         hosts.push(source.next(now).url.host_str().unwrap().to_owned());
         source.failed(now);
     }
@@ -155,6 +167,107 @@ fn a_failing_server_gives_way_to_the_next() {
     hosts.truncate(4);
     hosts.dedup();
     assert_eq!(hosts.len(), 4);
+}
+
+#[test]
+fn the_frames_of_version_2_say_the_same() {
+    let now = time("2026-07-04T14:38:09Z");
+    let mut first = Found::default();
+    let mut second = Found::default();
+    let (mut one, mut other) = (bluesky(None), bluesky(None));
+    for (number, frame) in FRAMES.lines().enumerate() {
+        one.read(Reply::Frame(frame), now, &mut first).unwrap();
+        other.read(Reply::Frame(&two(number as i64, frame)), now, &mut second).unwrap();
+    }
+    assert_eq!((first.events, first.heard, first.seen), (second.events, second.heard, second.seen));
+    assert_eq!(one.cursor(), other.cursor());
+}
+
+#[test]
+fn the_documented_frames_of_version_2_are_read() {
+    let now = time("2026-08-20T12:00:10Z");
+    let mut source = bluesky(Some("1787227190000000"));
+    let mut found = Found::default();
+    for frame in FRAMES_2.lines() {
+        source.read(Reply::Frame(frame), now, &mut found).unwrap();
+    }
+    let [Event::Post(post), Event::Post(edited), Event::Deleted(deleted), Event::Left(left)] = &found.events[..] else {
+        panic!("{:?}", found.events);
+    };
+    assert_eq!((post.text.as_str(), post.edited), ("Synthetic: is it down? #tiktokdown", false));
+    assert_eq!((edited.id.as_str(), edited.edited), (post.id.as_str(), true));
+    assert_eq!((deleted.id.as_str(), left.author.as_str()), (post.id.as_str(), "did:plc:synthetic2"));
+    assert_eq!((found.seen, found.odd, found.caught_up), (2, 0, true));
+    // When the server saw it counts, not the time that an operator may have changed.
+    assert_eq!(post.observed_at, Some(time("2026-08-20T12:00:00.123456Z")));
+    let error = r#"{"$type":"error","error":"ConsumerTooSlow","message":"reconnect with cursor=42"}"#;
+    let error = source.read(Reply::Frame(error), now, &mut found).unwrap_err().to_string();
+    assert!(error.contains("closed the stream: ConsumerTooSlow: reconnect"), "{error}");
+    for odd in ["{\"$type\":\"message\"}", "{\"$type\":\"message\",\"payload\":[]}"] {
+        assert!(source.read(Reply::Frame(odd), now, &mut found).is_err(), "{odd}");
+    }
+}
+
+#[test]
+fn a_cursor_that_version_2_calls_outdated_is_a_gap_however_short() {
+    let now = time("2026-07-04T14:00:30Z");
+    let stored = time("2026-07-04T14:00:00Z");
+    let notice = |name: &str| json!({"$type": "message", "payload": {"$type": "network.bsky.jetstream.subscribeEvents#info", "name": name}});
+    for (name, gaps) in [("OutdatedCursor", 1), ("FutureCursor", 0), ("Other", 0)] {
+        let mut source = bluesky(Some(&stored.timestamp_micros().to_string()));
+        assert_eq!(read(&mut *source, &notice(name).to_string(), now).events.len(), 0);
+        let found = read(&mut *source, &two(1, &heartbeat(now)), now);
+        assert_eq!((found.events.len(), found.heard), (gaps, Some((stored, now))), "{name}");
+    }
+}
+
+#[test]
+fn the_version_is_what_the_server_speaks() {
+    let now = time("2026-07-04T14:00:00Z");
+    let mut source = bluesky(None);
+    let known = dictionary(77);
+    source.next(now);
+    let answer = whatsdown::source::Page { asked_at: now, status: 200.try_into().unwrap(), body: known.clone() };
+    source.read(Reply::Page(&answer), now, &mut Found::default()).unwrap();
+    let url = source.next(now).url;
+    assert!(url.path().ends_with("subscribeEvents") && url.query().unwrap().contains("zstdDictionary=77"), "{url}");
+    let frame = two(1, &heartbeat(now));
+    let packed = zstd::bulk::Compressor::with_dictionary(3, &known).unwrap().compress(frame.as_bytes()).unwrap();
+    assert_eq!(source.unpack(&packed), Some(frame));
+    // Bytes that are no frame, and one that would be larger than a message may be.
+    let bomb = zstd::bulk::compress(&vec![b' '; 64 << 20], 19).unwrap();
+    assert_eq!((source.unpack(&packed[..9]), source.unpack(b"{}"), source.unpack(&bomb)), (None, None, None));
+    // The stream brought nothing: another server is asked, and this one anew at its next turn.
+    let first = url.host_str().unwrap().to_owned();
+    source.failed(now);
+    for _ in 1..config().bluesky.servers.len() {
+        probe(&mut *source, now);
+        assert_eq!(source.next(now).url.path(), "/subscribe");
+        read(&mut *source, &heartbeat(now), now);
+        source.failed(now);
+    }
+    let again = source.next(now);
+    assert_eq!((again.kind, again.url.host_str()), (RequestKind::Page, Some(first.as_str())));
+    // One that does not even answer is read by version 1 when its turn comes, and so is one whose answer is no dictionary.
+    source.failed(now);
+    let mut odd = bluesky(None);
+    odd.next(now);
+    odd.read(Reply::Page(&page(200, "<html>", now)), now, &mut Found::default()).unwrap();
+    assert_eq!(odd.next(now).url.path(), "/subscribe");
+}
+
+#[test]
+fn an_account_that_is_gone_takes_all_its_posts_along() {
+    let now = time("2026-07-04T14:00:00Z");
+    let frame = |active: Value| {
+        json!({"did": "did:plc:x", "time_us": now.timestamp_micros(), "kind": "account",
+            "account": {"active": active, "did": "did:plc:x", "status": "deleted"}})
+    };
+    let gone = read(&mut *bluesky(None), &frame(json!(false)).to_string(), now).events;
+    assert!(matches!(&gone[..], [Event::Left(person)] if person.author == "did:plc:x" && person.source == "bluesky"));
+    for other in [json!(true), json!(null)] {
+        assert!(read(&mut *bluesky(None), &frame(other).to_string(), now).events.is_empty());
+    }
 }
 
 proptest! {

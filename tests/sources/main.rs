@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod compliance;
 mod jetstream;
 mod keyed;
 mod mastodon;
@@ -17,6 +18,7 @@ mod tls;
 
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
+use whatsdown::source::keyed::Given;
 use whatsdown::source::{self, Config, Cursor, Page, Source};
 
 /// The sources' defaults.
@@ -37,6 +39,14 @@ fn build(config: &Config, tags: &[String], name: &str, cursor: Option<Cursor>, n
     let mut sources = source::build(config, tags, &cursors, now).unwrap();
     assert_eq!(sources[0].name(), name);
     sources.swap_remove(0)
+}
+
+/// All sources of a configuration that are on.
+fn build_all(config: &Config, tags: &[String], cursors: &BTreeMap<String, Cursor>) -> Vec<Box<dyn Source>> {
+    let given = Given { services: &keyed::services(), cursors, now: Utc::now() };
+    let mut all = source::build(config, tags, cursors, given.now).unwrap();
+    all.append(&mut source::keyed::build(config, &given).unwrap().on);
+    all
 }
 
 fn time(text: &str) -> DateTime<Utc> {

@@ -1,7 +1,7 @@
 //! The runner against servers that fail: budgets, backoff, gaps, cancellation.
 
 use crate::newsletter::Newsletter;
-use crate::servers::{Answer, Ending, Http, Stream, ok};
+use crate::servers::{Answer, Ending, Http, Stream, Wire, dictionary, ok};
 use crate::tls::AUTHORITY;
 use crate::{config, tags};
 use chrono::{TimeDelta, Utc};
@@ -49,8 +49,13 @@ impl Job {
         Job { batches, stop, ended }
     }
 
-    async fn next(&mut self) -> Batch {
+    pub async fn next(&mut self) -> Batch {
         timeout(Duration::from_secs(20), self.batches.recv()).await.unwrap().unwrap()
+    }
+
+    /// Ends it as a kill does: whatever is on its way is lost.
+    pub fn kill(self) {
+        self.ended.abort();
     }
 
     /// All batches until one that fulfils `last`.
@@ -95,12 +100,6 @@ pub fn bluesky(address: SocketAddr) -> Config {
     config
 }
 
-fn status(id: u64) -> String {
-    json!([{"id": id.to_string(), "created_at": Utc::now(), "uri": format!("https://social.example/{id}"),
-        "content": "synthetic", "visibility": "public", "account": {"acct": "a"}}])
-    .to_string()
-}
-
 fn has_posts(batch: &Batch) -> bool {
     batch.events.iter().any(|event| matches!(event, Event::Post(_)))
 }
@@ -108,35 +107,6 @@ fn has_posts(batch: &Batch) -> bool {
 pub fn ids(batches: &[Batch]) -> BTreeSet<String> {
     let events = batches.iter().flat_map(|batch| &batch.events);
     events.filter_map(|event| if let Event::Post(post) = event { Some(post.id.clone()) } else { None }).collect()
-}
-
-#[tokio::test]
-async fn every_kind_of_failure_is_survived() {
-    let failures = [
-        Answer::Whole(500, "", "oops".to_owned()),
-        Answer::Whole(503, "", String::new()),
-        Answer::Cut,
-        Answer::Slow,
-        Answer::Endless,
-        Answer::Nothing,
-        ok("{\"error\":"),
-        Answer::Whole(418, "", "[]".to_owned()),
-    ];
-    let count = failures.len();
-    let server =
-        Http::start(move |number, _| failures.get(number - 1).cloned().unwrap_or_else(|| ok(&status(number as u64))))
-            .await;
-    let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
-    let batches = job.until(|batch| batch.caught_up).await;
-    let failed: Vec<&Batch> = batches.iter().filter(|batch| batch.health.state == State::Degraded).collect();
-    assert_eq!(failed.len(), count);
-    for batch in failed {
-        assert!(batch.cursor.is_none() && batch.events.is_empty() && batch.heard.is_none());
-        assert!(batch.health.last_error.as_ref().unwrap().retry_at.is_some());
-    }
-    let last = batches.last().unwrap();
-    assert_eq!((last.health.errors, last.health.state), (count as u64, State::Ok));
-    assert!(last.cursor.is_some() && last.health.last_success.is_some());
 }
 
 #[tokio::test]
@@ -156,25 +126,7 @@ async fn what_is_read_is_stored_also_where_nothing_was_written() {
 }
 
 #[tokio::test]
-async fn a_server_that_asks_us_to_wait_is_left_alone() {
-    let wait = async |header: &'static str| {
-        let server = Http::start(move |number, _| match number {
-            1 => Answer::Whole(429, header, String::new()),
-            _ => ok("[]"),
-        })
-        .await;
-        let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
-        job.until(|batch| batch.cursor.is_some()).await;
-        let asked = server.asked();
-        asked[1].0 - asked[0].0
-    };
-    let waits = tokio::join!(
-        wait("retry-after: 1\r\n"),
-        wait("x-ratelimit-reset: 0.5\r\n"),
-        wait("x-ratelimit-reset: 2001-01-01T00:00:00.000001Z\r\n"),
-    );
-    assert!([waits.0, waits.1, waits.2].iter().all(|wait| *wait >= Duration::from_secs(1)), "{waits:?}");
-    // The last request of a budget is not followed by one too many.
+async fn the_last_request_of_a_budget_is_not_followed_by_one_too_many() {
     let header = "x-ratelimit-remaining: 0\r\nx-ratelimit-reset: 1\r\n";
     let server = Http::start(move |_, _| Answer::Whole(200, header, "[]".to_owned())).await;
     let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
@@ -182,21 +134,6 @@ async fn a_server_that_asks_us_to_wait_is_left_alone() {
     job.next().await;
     let asked = server.asked();
     assert!(asked[1].0 - asked[0].0 >= Duration::from_secs(1));
-}
-
-#[tokio::test]
-async fn a_refusal_ends_the_source_with_a_hint() {
-    for code in [401, 403] {
-        let server = Http::start(move |_, _| Answer::Whole(code, "", "{}".to_owned())).await;
-        let mut job = Job::start(&mastodon(server.address), &BTreeMap::new());
-        let batch = job.until(|batch| batch.health.errors > 0).await.pop().unwrap();
-        let failure = batch.health.last_error.unwrap();
-        assert_eq!((batch.health.state, failure.retry_at), (State::Degraded, None));
-        assert!(failure.message.contains("take it off the list"), "{}", failure.message);
-        assert!(job.batches.recv().await.is_none(), "nothing follows");
-        job.ended.await.unwrap();
-        assert_eq!(server.asked().len(), 1);
-    }
 }
 
 #[tokio::test]
@@ -305,6 +242,23 @@ async fn a_stream_that_breaks_goes_on_where_it_was() {
 }
 
 #[tokio::test]
+async fn version_2_is_read_packed_from_the_same_cursor() {
+    let frames = frames(3000);
+    let wire = Wire::Two(dictionary(4242));
+    let endings = vec![Ending::Drop(700), Ending::Close, Ending::Stall];
+    let server = Stream::speaking(wire, frames.clone(), endings).await;
+    let mut config = bluesky(server.address);
+    without_gaps(&mut config);
+    let mut job = Job::start(&config, &before(&frames));
+    let mut batches = job.until(|batch| batch.health.errors >= 2).await;
+    batches.extend(job.until(|batch| batch.caught_up && batch.health.state == State::Ok).await);
+    assert_eq!(ids(&batches).len(), 3000);
+    assert!(batches.iter().all(|batch| batch.health.odd == 0));
+    let cursors = server.cursors.lock().unwrap();
+    assert_eq!(cursors[1].1, frames[699].0 - 5_000_000);
+}
+
+#[tokio::test]
 async fn a_stream_that_stalls_or_sends_rubbish_is_silent() {
     for ending in [Ending::Stall, Ending::Rubbish] {
         let mut frames = frames(2);
@@ -386,8 +340,7 @@ async fn kills_lose_and_double_nothing() {
                 break;
             }
         }
-        // Whatever is on its way is lost with the process.
-        job.ended.abort();
+        job.kill();
         if cursors.get("bluesky") == end.as_ref() {
             break;
         }

@@ -152,9 +152,52 @@ pub struct Stream {
     pub cursors: Arc<Mutex<Vec<(Instant, i64)>>>,
 }
 
+/// Which version of Jetstream is spoken, and with what version 2 packs its frames.
+#[derive(Clone)]
+pub enum Wire {
+    One,
+    Two(Vec<u8>),
+}
+
+/// A dictionary as zstd makes it, of made frames. `number` tells one from another.
+pub fn dictionary(number: u32) -> Vec<u8> {
+    let samples: Vec<String> = (0..400).map(|sample| two(sample, &update_of(sample))).collect();
+    let mut made = zstd::dict::from_samples(&samples, 4096).unwrap();
+    // Its number follows the four bytes by which it is known. (RFC 8878, 5)
+    made[4..8].copy_from_slice(&number.to_le_bytes());
+    made
+}
+
+fn update_of(number: i64) -> String {
+    let record = serde_json::json!({"text": format!("synthetic {number}"), "createdAt": "2026-01-01T00:00:00Z"});
+    let commit = serde_json::json!({"operation": "create", "collection": "app.bsky.feed.post",
+        "rkey": number.to_string(), "record": record});
+    serde_json::json!({"did": "did:plc:synthetic", "time_us": 1_767_225_600_000_000_i64 + number, "kind": "commit",
+        "commit": commit})
+    .to_string()
+}
+
+/// A frame of version 1 as version 2 writes it.
+pub fn two(number: i64, frame: &str) -> String {
+    let frame: serde_json::Value = serde_json::from_str(frame).unwrap();
+    let kind = frame["kind"].as_str().unwrap();
+    let at = chrono::DateTime::from_timestamp_micros(frame["time_us"].as_i64().unwrap()).unwrap();
+    let mut payload = serde_json::json!({"$type": format!("network.bsky.jetstream.subscribeEvents#{kind}"), "seq": number,
+        "did": frame["did"], "time": at.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)});
+    match &frame["commit"] {
+        serde_json::Value::Object(commit) => payload.as_object_mut().unwrap().extend(commit.clone()),
+        _ => payload[kind] = frame[kind].clone(),
+    }
+    serde_json::json!({"$type": "message", "payload": payload}).to_string()
+}
+
 impl Stream {
-    /// `frames` with their times in microseconds.
+    /// `frames` with their times in microseconds, of version 1.
     pub async fn start(frames: Vec<(i64, String)>, endings: Vec<Ending>) -> Stream {
+        Stream::speaking(Wire::One, frames, endings).await
+    }
+
+    pub async fn speaking(wire: Wire, frames: Vec<(i64, String)>, endings: Vec<Ending>) -> Stream {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let cursors: Arc<Mutex<Vec<(Instant, i64)>>> = Arc::default();
@@ -162,16 +205,38 @@ impl Stream {
         let frames = Arc::new(frames);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (noted, frames, endings) = (noted.clone(), frames.clone(), endings.clone());
-                tokio::spawn(async move { replay(stream, &noted, &frames, &endings).await });
+                let (wire, noted, frames, endings) = (wire.clone(), noted.clone(), frames.clone(), endings.clone());
+                tokio::spawn(async move {
+                    let mut start = [0; 80];
+                    let length = stream.peek(&mut start).await.ok()?;
+                    if String::from_utf8_lossy(&start[..length]).contains("getZstdDictionary") {
+                        return tell_dictionary(stream, &wire).await;
+                    }
+                    replay(stream, &wire, &noted, &frames, &endings).await
+                });
             }
         });
         Stream { address, cursors }
     }
 }
 
+async fn tell_dictionary(mut stream: TcpStream, wire: &Wire) -> Option<()> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.ok()?);
+    }
+    let (status, body) = match wire {
+        Wire::One => (404, &b"{\"message\":\"Not Found\"}"[..]),
+        Wire::Two(dictionary) => (200, &dictionary[..]),
+    };
+    let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes()).await.ok()?;
+    stream.write_all(body).await.ok()
+}
+
 async fn replay(
     stream: TcpStream,
+    wire: &Wire,
     noted: &Mutex<Vec<(Instant, i64)>>,
     frames: &[(i64, String)],
     endings: &[Ending],
@@ -185,8 +250,19 @@ async fn replay(
         if query == "stream=public" {
             assert_eq!(request.headers()["authorization"], format!("Bearer {STREAM_KEY}"));
         } else {
-            assert!(query.contains("wantedCollections=app.bsky.feed.post"), "{query}");
-            cursor = query.split_once("cursor=").unwrap().1.parse().unwrap();
+            let (path, collections, packed) = match wire {
+                Wire::One => ("/subscribe", "wantedCollections", String::new()),
+                Wire::Two(dictionary) => {
+                    let number = u32::from_le_bytes(dictionary[4..8].try_into().unwrap());
+                    let path = "/xrpc/network.bsky.jetstream.subscribeEvents";
+                    (path, "collections", format!("&zstdDictionary={number}"))
+                }
+            };
+            let limit = "maxMessageSizeBytes=1048576";
+            let (asked, from) = query.split_once("&cursor=").unwrap();
+            assert_eq!(request.uri().path(), path);
+            assert_eq!(asked, format!("{collections}=app.bsky.feed.post&{limit}{packed}"));
+            cursor = from.parse().unwrap();
         }
         Ok(response)
     };
@@ -199,8 +275,16 @@ async fn replay(
     let ending = endings[(number - 1).min(endings.len() - 1)];
     let after = frames.iter().filter(|(time, _)| *time >= cursor);
     let limit = if let Ending::Drop(count) = ending { count } else { usize::MAX };
-    for (_, frame) in after.take(limit) {
-        socket.send(Message::text(frame.clone())).await.ok()?;
+    let mut packer = match wire {
+        Wire::One => None,
+        Wire::Two(dictionary) => Some(zstd::bulk::Compressor::with_dictionary(3, dictionary).unwrap()),
+    };
+    for (number, (_, frame)) in after.take(limit).enumerate() {
+        let message = match &mut packer {
+            None => Message::text(frame.clone()),
+            Some(packer) => Message::binary(packer.compress(two(number as i64, frame).as_bytes()).unwrap()),
+        };
+        socket.send(message).await.ok()?;
     }
     match ending {
         Ending::Drop(_) => None,

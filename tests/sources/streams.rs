@@ -26,6 +26,9 @@ const FAULTS: [(Ending, &str); 7] = [
     (Ending::Half, "sent nothing"),
 ];
 
+/// The sources that are held against them here.
+pub const STREAMS: [&str; 2] = ["bluesky", "mastodon:HOST:streaming"];
+
 async fn until(job: &mut Job, last: impl Fn(&Batch) -> bool) -> Vec<Batch> {
     timeout(Duration::from_secs(10), job.until(last)).await.unwrap()
 }

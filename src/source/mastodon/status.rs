@@ -73,6 +73,8 @@ pub struct Status {
     content: String,
     account: Account,
     #[serde(default)]
+    edited_at: Value,
+    #[serde(default)]
     visibility: Value,
     #[serde(default)]
     url: Value,
@@ -116,6 +118,7 @@ impl Status {
         let original = bridge::bluesky_original(&self.uri).filter(|_| bridged);
         let mut post = Post {
             source: NETWORK.to_owned(),
+            edited: self.edited_at.is_string(),
             id: self.uri,
             created_at: self.created_at,
             observed_at,

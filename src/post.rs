@@ -14,6 +14,7 @@ pub const KEY_RETENTION: TimeDelta = TimeDelta::days(7);
 pub const TEXT_LIMIT: usize = 10_000;
 
 /// A public post as a network gave it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a field of a recorded line")]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Post {
     /// The network: `bluesky`, `mastodon`, …

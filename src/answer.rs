@@ -59,6 +59,15 @@ pub struct SeriesPoint {
     pub incident: Option<String>,
 }
 
+/// How many people reported each of some services lately, step by step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// The share of each step in which any source was heard, 0..1.
+    pub heard: Vec<f64>,
+    /// Distinct authors of each step, summed over its minutes; one row a service, in the order in which they were asked for.
+    pub observed: Vec<Vec<u64>>,
+}
+
 /// A post that stands as evidence and may be quoted.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Quote {

@@ -1,8 +1,9 @@
-//! The API over a database. Read-only: nothing on the network can change anything.
+//! The pages and the API over a database. Read-only: nothing on the network can change anything.
 
 mod api;
 mod events;
 mod guard;
+mod page;
 mod problem;
 
 use crate::reading::place::Places;
@@ -11,8 +12,7 @@ use crate::report::{Audience, Timeline};
 use crate::select;
 use crate::store::Reader;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::Response;
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
 use chrono_tz::Tz;
@@ -52,6 +52,16 @@ impl App {
         }
     }
 
+    /// Gives the names of services and regions, and the reader's zone.
+    fn telling<T>(&self, zone: Tz, tell: impl FnOnce(&Audience) -> T) -> T {
+        let places = Places::embedded();
+        tell(&Audience {
+            service: &|id| self.catalogue.get(id.as_str()).map_or_else(|| id.to_string(), |s| s.name.clone()),
+            region: &|region| places.name(region).map_or_else(|| region.to_string(), str::to_owned),
+            zone,
+        })
+    }
+
     /// The timeline of an incident, in UTC.
     async fn timeline<T: Send + 'static>(
         self,
@@ -63,13 +73,7 @@ impl App {
             let Some(file) = store.incident_file(&id)? else {
                 return Err(Problem::new(StatusCode::NOT_FOUND, format!("there is no incident `{id}`")));
             };
-            let places = Places::embedded();
-            let audience = Audience {
-                service: &|id| app.catalogue.get(id.as_str()).map_or_else(|| id.to_string(), |s| s.name.clone()),
-                region: &|region| places.name(region).map_or_else(|| region.to_string(), str::to_owned),
-                zone: Tz::UTC,
-            };
-            Ok(tell(&Timeline::new(&file, &audience)))
+            Ok(app.telling(Tz::UTC, |reader| tell(&Timeline::new(&file, reader))))
         })
         .await
     }
@@ -86,7 +90,12 @@ pub async fn serve(listener: TcpListener, app: App) -> std::io::Result<()> {
 /// Everything that is answered.
 pub fn router(app: App) -> Router {
     Router::new()
-        .route("/incidents/{id}", get(incident))
+        .route("/", get(page::home))
+        .route("/services/{id}", get(page::service))
+        .route("/incidents/{id}", get(page::incident))
+        .route("/static/site.css", get(page::assets::style))
+        .route("/static/live.js", get(page::assets::script))
+        .route("/static/icon.svg", get(page::assets::icon))
         .route("/api/v1/status", get(api::status))
         .route("/api/v1/spikes", get(api::spikes))
         .route("/api/v1/incidents", get(api::incidents))
@@ -97,7 +106,7 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/events", get(events::listen))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this address"))
+        .fallback(page::nothing)
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read"))
         .layer(CompressionLayer::new())
         .layer(middleware::from_fn(guard::hosts))
@@ -108,9 +117,4 @@ pub fn router(app: App) -> Router {
 /// Whether the database can be read.
 async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
     app.read(|_, store| Ok(store.now()?)).await.map(|_| "ready\n")
-}
-
-async fn incident(State(app): State<App>, headers: HeaderMap, path: api::AskedPath) -> Result<Response, Problem> {
-    let page = app.timeline(path, Timeline::html).await?;
-    Ok(api::tagged(&headers, "text/html; charset=utf-8", page.into_bytes()))
 }

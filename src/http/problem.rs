@@ -10,9 +10,9 @@ use std::fmt;
 /// What went wrong, and what to ask instead.
 #[derive(Debug)]
 pub struct Problem {
-    status: StatusCode,
-    detail: String,
-    hint: Option<String>,
+    pub(super) status: StatusCode,
+    pub(super) detail: String,
+    pub(super) hint: Option<String>,
 }
 
 impl Problem {

@@ -14,6 +14,8 @@ const BEFORE_TURN: TimeDelta = TimeDelta::minutes(15);
 const TOGETHER: TimeDelta = TimeDelta::minutes(10);
 /// Countries that are told by name in one entry.
 const COUNTRIES_TOLD: usize = 5;
+/// Of fewer mentions in an hour nothing is said: they show no lead.
+const MENTIONS_TOLD: u64 = 5;
 /// Posts that show no turn are quoted at most so many an hour, for what an hour was like.
 const QUOTES_AN_HOUR: usize = 2;
 
@@ -30,7 +32,10 @@ pub(super) fn entries(file: &IncidentFile, reader: &Audience) -> Vec<Entry> {
     for correction in &incident.corrections {
         let text = format!(
             "Corrected: the {} was said to be {} and is now said to be {}, because {}.",
-            correction.what, correction.from, correction.to, correction.why
+            correction.what,
+            corrected(&correction.from, reader),
+            corrected(&correction.to, reader),
+            correction.why
         );
         entries.push(entry(correction.at, "correction", text));
     }
@@ -41,6 +46,14 @@ pub(super) fn entries(file: &IncidentFile, reader: &Audience) -> Vec<Entry> {
     // The sort is stable: of one minute, the turn stands before what else was seen.
     entries.sort_by_key(|entry| entry.at);
     entries
+}
+
+/// A value that was corrected: a time as the reader reads times, else as it stands.
+fn corrected(value: &str, reader: &Audience) -> String {
+    match value.parse::<DateTime<Utc>>() {
+        Ok(at) => time::moment(at, reader.zone),
+        Err(_) => value.to_owned(),
+    }
 }
 
 fn entry(at: DateTime<Utc>, kind: &'static str, text: String) -> Entry {
@@ -174,7 +187,7 @@ fn leading_symptoms(file: &IncidentFile) -> Vec<Entry> {
     for hour in super::hours(file) {
         let total: u64 = hour.symptoms.iter().map(|(_, reports)| reports).sum();
         let Some((name, _)) = hour.symptoms.first() else { continue };
-        if leader == Some(*name) {
+        if leader == Some(*name) || total < MENTIONS_TOLD {
             continue;
         }
         let now = if leader.is_none() { "" } else { "now " };

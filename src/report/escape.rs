@@ -1,6 +1,6 @@
 //! Posts are hostile text: what makes them harmless in each format.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use unicode_normalization::char::is_combining_mark;
 
 /// Characters that stack on one letter in any living script, and no more.
@@ -9,9 +9,14 @@ const STACKED_MARKS: usize = 5;
 /// The text as one line without anything that acts on a terminal or on the text around it: control characters
 /// become `�`; invisible characters and those that turn the writing direction are left out.
 pub fn plain(text: &str) -> String {
+    harmless(text.trim())
+}
+
+/// [`plain`] with what blanks stand at its ends.
+fn harmless(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut marks = 0;
-    for letter in text.trim().chars() {
+    for letter in text.chars() {
         marks = if is_combining_mark(letter) { marks + 1 } else { 0 };
         match letter {
             _ if letter.is_whitespace() => {
@@ -36,8 +41,23 @@ fn is_invisible(letter: char) -> bool {
 
 /// [`plain`] for HTML and SVG, in text and in quoted attributes.
 pub fn html(text: &str) -> String {
+    entities(&plain(text))
+}
+
+/// What templates escape everything with, unless they are told that it is safe: [`html`], but it may be given a text
+/// piece by piece.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Page;
+
+impl askama::filters::Escaper for Page {
+    fn write_escaped_str<W: fmt::Write>(&self, mut out: W, text: &str) -> fmt::Result {
+        out.write_str(&entities(&harmless(text)))
+    }
+}
+
+fn entities(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for letter in plain(text).chars() {
+    for letter in text.chars() {
         match letter {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),

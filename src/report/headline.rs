@@ -3,15 +3,15 @@
 use super::{Audience, Fact, time, words};
 use crate::answer::IncidentFile;
 use crate::incident::{Incident, Interval, State};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 
 /// As many countries are named in the headline as hold this share of the reports whose country is known …
 const MOST: f64 = 2.0 / 3.0;
 /// … but no more than this.
 const NAMED_COUNTRIES: usize = 3;
 
-pub(super) fn headline(file: &IncidentFile, reader: &Audience) -> String {
-    let incident = &file.incident;
+/// The incident in one sentence, when it is `now`.
+pub fn headline(incident: &Incident, now: DateTime<Utc>, reader: &Audience) -> String {
     let service = (reader.service)(&incident.service);
     if incident.retracted_at.is_some() {
         return format!("Retracted: what looked like an outage of {service} was none");
@@ -19,7 +19,7 @@ pub(super) fn headline(file: &IncidentFile, reader: &Audience) -> String {
     let start = incident.start.estimate;
     let lasted = match &incident.end {
         Some(end) => time::duration(end.estimate - start),
-        None => time::duration(file.now - start),
+        None => time::duration(now - start),
     };
     let told = match incident.state {
         State::Ongoing => format!("{service} {}: {lasted} so far", doubt(incident.confidence, "is", "down")),
@@ -73,7 +73,8 @@ pub(super) fn facts(file: &IncidentFile, reader: &Audience) -> Vec<Fact> {
         Fact { label: "Began", text: moment_between(&incident.start, reader) },
     ];
     if let Some(end) = &incident.end {
-        facts.push(Fact { label: "Ended", text: moment_between(end, reader) });
+        let label = if incident.state == State::Resolved { "Ended" } else { "Probably ended" };
+        facts.push(Fact { label, text: moment_between(end, reader) });
     }
     facts.push(Fact { label: "How sure", text: how_sure(incident, reader) });
     let first_said = time::both_clocks(incident.detected_at, reader.zone);
@@ -136,7 +137,7 @@ fn company(incident: &Incident, reader: &Audience) -> String {
 }
 
 /// Who was first to say it, and by how much.
-pub(super) fn lead_time(incident: &Incident, acknowledged: chrono::DateTime<chrono::Utc>) -> String {
+pub(super) fn lead_time(incident: &Incident, acknowledged: DateTime<Utc>) -> String {
     let lead = acknowledged - incident.start.estimate;
     if lead.abs() < TimeDelta::minutes(1) {
         "people and the company spoke in the same minute".to_owned()

@@ -1,70 +1,111 @@
 //! A timeline as one page that needs nothing else: no script, no outside request, light and dark.
 
+use super::badge::Badge;
 use super::escape::{html, link};
-use super::{Entry, Timeline, time, words};
+use super::{Entry, Timeline, map, svg, time, words};
 use crate::answer::Quote;
-use crate::incident::State;
 use crate::region::Region;
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use std::fmt::Write as _;
 
+/// So many symptoms are told hour by hour.
+const SYMPTOMS_TOLD: usize = 4;
+
+/// What the timeline looks like, also within a page; charts bring [`svg::STYLE`] in addition.
+pub const STYLE: &str = include_str!("document.css");
+
+/// Of the file's own frame; within a page the site gives it.
+const FRAME: &str = "main{max-width:76rem;margin:0 auto;padding:1rem 1.2rem 4rem}";
+
+/// A page of its own.
 pub(super) fn render(timeline: &Timeline) -> String {
     let headline = html(&timeline.headline);
-    let state = match timeline.incident.state {
-        _ if timeline.incident.retracted_at.is_some() => "retracted",
-        State::Ongoing => "ongoing",
-        State::Recovering => "recovering",
-        State::Resolved => "resolved",
-    };
-    let mut out = format!(
+    let chart = svg::STYLE;
+    // The timelines of one database lie beside each other.
+    let article = article(timeline, &|id| format!("{id}.html"));
+    format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"referrer\" content=\"no-referrer\">\n\
-         <title>{headline}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>\n\
-         <h1 class=\"{state}\">{headline}</h1>\n<dl>\n"
+         <title>{headline}</title>\n<style>{STYLE}{chart}{FRAME}</style>\n</head>\n<body>\n<main>\n{article}</main>\n\
+         </body>\n</html>\n"
+    )
+}
+
+/// The timeline as it stands within a page that brings the style. `address` says where the timeline of another incident
+/// is, by its id.
+pub(crate) fn article(timeline: &Timeline, address: &dyn Fn(&str) -> String) -> String {
+    let badge = Badge::of_incident(&timeline.incident).html();
+    let headline = html(&timeline.headline);
+    let mut out = format!(
+        "<article class=\"timeline\">\n<div class=\"told\">\n<p class=\"kicker\">{badge}</p>\n<h1>{headline}</h1>\n\
+         <dl class=\"facts\">\n"
     );
     for fact in &timeline.facts {
         let _ = writeln!(out, "<dt>{}</dt><dd>{}</dd>", fact.label, html(&fact.text));
     }
-    let _ = write!(out, "</dl>\n<figure class=\"wide\">\n{}</figure>\n", timeline.svg());
+    let _ = write!(
+        out,
+        "</dl>\n<figure>\n{}\n{}</div></figure>\n",
+        scroll("scroll latest", "Reports over time"),
+        timeline.chart()
+    );
     course(&mut out, timeline);
+    out.push_str("</div>\n<div class=\"beside\">\n");
     places(&mut out, timeline);
     failures(&mut out, timeline);
+    out.push_str("</div>\n<div class=\"notes\">\n");
+    let related = related(timeline, address);
+    let harmless = |lines: &[String]| lines.iter().map(|line| html(line)).collect::<Vec<_>>();
     for (title, lines) in [
-        ("Related", &timeline.related),
-        ("How this was worked out", &timeline.method),
-        ("What is not known", &timeline.unknown),
+        ("Related", related),
+        ("How this was worked out", harmless(&timeline.method)),
+        ("What is not known", harmless(&timeline.unknown)),
     ] {
         if lines.is_empty() {
             continue;
         }
         let _ = write!(out, "<h2>{title}</h2>\n<ul>\n");
         for line in lines {
-            let _ = writeln!(out, "<li>{}</li>", html(line));
+            let _ = writeln!(out, "<li>{line}</li>");
         }
         out.push_str("</ul>\n");
     }
-    out.push_str("</main>\n</body>\n</html>\n");
+    out.push_str("</div>\n</article>\n");
     out
 }
 
-const STYLE: &str = "
-:root{color-scheme:light dark;--soft:#666;--line:#ccc;--down:#b42318;--turning:#8a5a00;--over:#1a6b3a}
-@media(prefers-color-scheme:dark){:root{--soft:#aaa;--line:#444;--down:#ff8a7a;--turning:#f0b429;--over:#7ed6a0}}
-body{font:17px/1.5 system-ui,sans-serif;margin:0}main{max-width:48rem;margin:0 auto;padding:1rem}
-h1{line-height:1.2;font-size:1.6rem}h1.ongoing{color:var(--down)}h1.recovering{color:var(--turning)}
-h1.resolved{color:var(--over)}h2{margin-top:2rem;font-size:1.2rem}h3{color:var(--soft);font-size:1rem}
-dl{display:grid;grid-template-columns:max-content 1fr;gap:.2rem 1rem}dt{color:var(--soft)}dd{margin:0}
-figure{margin:1rem 0}svg{width:100%;min-width:34rem;height:auto}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.25rem .6rem .25rem 0;border-bottom:1px solid var(--line)}td.n,th.n{text-align:right}
-td.part{padding-left:1.2rem}blockquote{margin:.4rem 0 .4rem 0;padding-left:.8rem;border-left:3px solid var(--line)}
-article{margin:.8rem 0}article>time{font-weight:600}cite,small{color:var(--soft);font-style:normal}
-.wide{overflow-x:auto}";
+/// Opens a part that may be wider than the screen: it is scrolled alone, by the keyboard too.
+fn scroll(class: &str, label: &str) -> String {
+    format!("<div class=\"{class}\" tabindex=\"0\" role=\"region\" aria-label=\"{label}\">")
+}
 
-fn moment(at: DateTime<Utc>, timeline: &Timeline) -> String {
+/// The sentences on related incidents; the ids that they begin with lead there.
+fn related(timeline: &Timeline, address: &dyn Fn(&str) -> String) -> Vec<String> {
+    let linked = |line: &String| {
+        let ids = timeline.incident.related.iter().map(|related| related.incident.as_str());
+        let named = ids.filter(|id| is_id(id)).find_map(|id| Some((id, line.strip_prefix(id)?)));
+        match named {
+            Some((id, rest)) => format!("<a href=\"{}\">{id}</a>{}", address(id), html(rest)),
+            None => html(line),
+        }
+    };
+    timeline.related.iter().map(linked).collect()
+}
+
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
+/// The reader's clock, and UTC below it where that is another.
+fn clocks(at: DateTime<Utc>, timeline: &Timeline) -> String {
     let machine = at.format("%Y-%m-%dT%H:%M:%SZ");
-    format!("<time datetime=\"{machine}\">{}</time>", html(&time::both_clocks(at, timeline.zone)))
+    let shown = html(&time::clock(at, timeline.zone));
+    let utc = time::clock(at, Tz::UTC);
+    let beside = if shown == utc { String::new() } else { format!("<small>{utc}</small>") };
+    format!("<time datetime=\"{machine}\">{shown}{beside}</time>")
 }
 
 /// For tables: the reader's clock alone, with UTC where it is pointed at.
@@ -75,16 +116,24 @@ fn short(at: DateTime<Utc>, timeline: &Timeline) -> String {
 }
 
 fn places(out: &mut String, timeline: &Timeline) {
+    out.push_str("<h2>Where</h2>\n");
+    let countries = timeline.places.iter().filter(|row| row.region.is_country());
+    let marks: Vec<map::Mark> = countries.map(|row| map::Mark::new(row.region, &row.name, row.reports)).collect();
+    let map = map::map(&marks);
+    if !map.is_empty() {
+        let _ = writeln!(out, "<figure>\n{map}<figcaption>The larger the dot, the more reports.</figcaption></figure>");
+    }
+    out.push_str(&scroll("scroll", "Places"));
     out.push_str(
-        "<h2>Where</h2>\n<div class=\"wide\"><table>\n<tr><th scope=\"col\">where</th><th scope=\"col\">from</th>",
+        "<table>\n<thead><tr><th scope=\"col\">where</th>\
+         <th scope=\"col\">from</th><th scope=\"col\">until</th><th scope=\"col\" class=\"n\">reports</th></tr></thead>\n",
     );
-    out.push_str("<th scope=\"col\">until</th><th scope=\"col\" class=\"n\">reports</th></tr>\n");
     for row in &timeline.places {
-        let end = row.end.map_or_else(|| "now".to_owned(), |end| short(end.estimate, timeline));
+        let end = row.end.map_or_else(|| "still".to_owned(), |end| short(end.estimate, timeline));
         let part = row.region.parent().is_some_and(Region::is_country);
         let _ = writeln!(
             out,
-            "<tr><td{}>{}</td><td>{}</td><td>{end}</td><td class=\"n\">{}</td></tr>",
+            "<tr><th scope=\"row\"{}>{}</th><td>{}</td><td>{end}</td><td class=\"n\">{}</td></tr>",
             if part { " class=\"part\"" } else { "" },
             html(&row.name),
             short(row.start.estimate, timeline),
@@ -103,26 +152,43 @@ fn failures(out: &mut String, timeline: &Timeline) {
     }
     out.push_str("<h2>What people say fails</h2>\n<table>\n");
     for share in timeline.symptoms.iter().chain(&timeline.surfaces) {
+        let (name, percent, width) = (share.name, words::percent(share.share), 100.0 * share.share);
         let _ = writeln!(
             out,
-            "<tr><td>{}</td><td class=\"n\">{}</td><td><meter value=\"{:.3}\" aria-label=\"{}\"></meter></td></tr>",
-            share.name,
-            words::percent(share.share),
-            share.share,
-            share.name
+            "<tr><th scope=\"row\">{name}</th><td class=\"n\">{percent}</td><td class=\"bar\"><svg viewBox=\"0 0 100 8\" \
+             preserveAspectRatio=\"none\" aria-hidden=\"true\"><rect width=\"{width:.1}\" height=\"8\"/></svg></td></tr>"
         );
     }
     out.push_str("</table>\n");
-    if timeline.hours.is_empty() {
+    hours(out, timeline);
+}
+
+/// What failed over time: the symptoms that were named most as columns, an hour a row, the leading one set off.
+fn hours(out: &mut String, timeline: &Timeline) {
+    let columns: Vec<&str> = timeline.symptoms.iter().take(SYMPTOMS_TOLD).map(|share| share.name).collect();
+    if timeline.hours.is_empty() || columns.is_empty() {
         return;
     }
+    out.push_str("<h3>Reports that name it, hour by hour</h3>\n");
+    out.push_str(&scroll("scroll", "Hour by hour"));
     out.push_str("<table>\n");
-    for hour in &timeline.hours {
-        let named: Vec<String> =
-            hour.symptoms.iter().take(4).map(|(name, reports)| format!("{name} {reports}")).collect();
-        let _ = writeln!(out, "<tr><td>from {}</td><td>{}</td></tr>", short(hour.at, timeline), named.join(", "));
+    out.push_str("<thead><tr><th scope=\"col\">from</th>");
+    for name in &columns {
+        let _ = write!(out, "<th scope=\"col\" class=\"n\">{name}</th>");
     }
-    out.push_str("</table>\n");
+    out.push_str("</tr></thead>\n");
+    for hour in &timeline.hours {
+        let _ = write!(out, "<tr><th scope=\"row\">{}</th>", short(hour.at, timeline));
+        let leads = hour.symptoms.first().map(|(name, _)| *name);
+        for column in &columns {
+            let count = hour.symptoms.iter().find(|(name, _)| name == column).map_or(0, |(_, count)| *count);
+            let count = words::thousands(count);
+            let count = if leads == Some(column) { format!("<strong>{count}</strong>") } else { count };
+            let _ = write!(out, "<td class=\"n\">{count}</td>");
+        }
+        out.push_str("</tr>\n");
+    }
+    out.push_str("</table></div>\n");
 }
 
 fn course(out: &mut String, timeline: &Timeline) {
@@ -139,7 +205,13 @@ fn course(out: &mut String, timeline: &Timeline) {
 }
 
 fn told(out: &mut String, timeline: &Timeline, entry: &Entry) {
-    let _ = write!(out, "<article class=\"{}\">{} {}", entry.kind, moment(entry.at, timeline), html(&entry.text));
+    let _ = write!(
+        out,
+        "<div class=\"entry {}\">{}<div><p>{}</p>",
+        entry.kind,
+        clocks(entry.at, timeline),
+        html(&entry.text)
+    );
     for quote in &entry.quotes {
         let is_tag = |lang: &&String| lang.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         let lang = quote.lang.as_ref().filter(is_tag).map_or_else(String::new, |lang| format!(" lang=\"{lang}\""));
@@ -150,7 +222,7 @@ fn told(out: &mut String, timeline: &Timeline, entry: &Entry) {
     for reference in unquoted {
         let _ = write!(out, "\n<small>{}</small>", reference_to(reference, "evidence"));
     }
-    out.push_str("</article>\n");
+    out.push_str("</div></div>\n");
 }
 
 fn credit(quote: &Quote) -> String {

@@ -2,7 +2,7 @@
 
 use super::{Audience, time, words};
 use crate::answer::{IncidentFile, SeriesPoint};
-use crate::incident::{Incident, Relation};
+use crate::incident::{Incident, Relation, State};
 use chrono::{DateTime, Utc};
 
 /// Below this share of a step, nothing is said of it.
@@ -43,10 +43,17 @@ pub(super) fn method(file: &IncidentFile) -> Vec<String> {
 
 pub(super) fn unknown(file: &IncidentFile, reader: &Audience) -> Vec<String> {
     let incident = &file.incident;
-    let mut lines = vec![
+    let mut lines = Vec::new();
+    if incident.state != State::Resolved && incident.retracted_at.is_none() {
+        lines.push(
+            "It is not over. Start, places and numbers may still change; a correction is dated, and stands in the course."
+                .to_owned(),
+        );
+    }
+    lines.extend([
         "This is a signal, not proof: it says what people wrote in public, not what broke or why.".to_owned(),
         "Only the networks that were listened to are in it; people elsewhere may have said it earlier.".to_owned(),
-    ];
+    ]);
     let of_countries = incident.regions.iter().filter(|impact| impact.region.is_country());
     let placed: u64 = of_countries.map(|impact| impact.reports).sum();
     if placed < incident.reports {

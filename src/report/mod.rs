@@ -1,14 +1,17 @@
 //! Incident out, story in: one view of an incident, and one file for each format that it is told in.
 
+pub mod badge;
 pub mod chart;
 mod course;
 pub mod escape;
 mod headline;
-mod html;
+pub mod html;
 pub mod ink;
 mod json;
 mod limits;
+pub mod map;
 mod markdown;
+pub mod spark;
 pub mod svg;
 mod text;
 pub mod time;
@@ -20,6 +23,7 @@ use crate::reading::ServiceId;
 use crate::region::Region;
 use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
+pub use headline::headline;
 use ink::Ink;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -125,7 +129,7 @@ impl Timeline {
         Timeline {
             incident: incident.clone(),
             service: (reader.service)(&incident.service),
-            headline: headline::headline(file, reader),
+            headline: headline::headline(incident, file.now, reader),
             facts: headline::facts(file, reader),
             places: places(incident, reader),
             symptoms: (incident.symptoms.iter())
@@ -167,6 +171,11 @@ impl Timeline {
     /// The chart of reports against what is expected, with the turns marked.
     pub fn svg(&self) -> String {
         svg::chart(&self.course, &self.marks(), &self.headline, self.zone)
+    }
+
+    /// The same chart, to stand in a page that brings its style.
+    fn chart(&self) -> String {
+        svg::within_page(&self.course, &self.marks(), &self.headline, self.zone)
     }
 
     /// The turns of the incident, for charts.

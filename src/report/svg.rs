@@ -16,14 +16,23 @@ const BOTTOM: f64 = 28.0;
 const RIGHT: f64 = 12.0;
 /// More points cannot be told apart.
 const POINTS: usize = 180;
-/// About how wide a letter of a turn's name is.
-const LETTER: f64 = 6.6;
+/// About how wide a letter of a turn's name is, where a narrow screen shows it large.
+const LETTER: f64 = 7.6;
 
 /// A self-contained SVG image: no script, no outside request, light and dark.
 pub fn chart(points: &[SeriesPoint], marks: &[(DateTime<Utc>, &str)], title: &str, zone: Tz) -> String {
+    drawing(points, marks, title, zone, &format!("<style>{STYLE}</style>"))
+}
+
+/// The chart to stand in a page that brings [`STYLE`].
+pub(crate) fn within_page(points: &[SeriesPoint], marks: &[(DateTime<Utc>, &str)], title: &str, zone: Tz) -> String {
+    drawing(points, marks, title, zone, "")
+}
+
+fn drawing(points: &[SeriesPoint], marks: &[(DateTime<Utc>, &str)], title: &str, zone: Tz, style: &str) -> String {
     let title = html(title);
     let mut svg = format!(
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}" font-family="system-ui, sans-serif" font-size="11"><title>{title}</title>{STYLE}"#
+        r#"<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}" font-family="system-ui, sans-serif" font-size="11"><title>{title}</title>{style}"#
     );
     if let (Some(first), Some(last)) = (points.first(), points.last()) {
         let step = chart::step_for(last.at - first.at, POINTS);
@@ -39,9 +48,11 @@ pub fn chart(points: &[SeriesPoint], marks: &[(DateTime<Utc>, &str)], title: &st
     svg
 }
 
-const STYLE: &str = "<style>.band{fill:#7aa6d8;opacity:.45}.count{fill:none;stroke:#c2410c;\
-stroke-width:1.6}.gap{fill:#999;opacity:.25}.axis{stroke:#888;stroke-width:.6}.mark{stroke:#555;stroke-dasharray:3 2}\
-text{fill:#333}@media(prefers-color-scheme:dark){text{fill:#ddd}.mark{stroke:#bbb}.count{stroke:#fb923c}}</style>";
+/// The style of a chart, which a page that holds one must bring.
+pub(crate) const STYLE: &str = ".chart .band{fill:#7aa6d8;opacity:.45}.chart .count{fill:none;stroke:#b3410f;\
+stroke-width:1.6}.chart .gap{fill:#999;opacity:.25}.chart .axis{stroke:#888;stroke-width:.6}\
+.chart .mark{stroke:#555;stroke-dasharray:3 2}.chart text{fill:#333}\
+@media(prefers-color-scheme:dark){.chart text{fill:#ddd}.chart .mark{stroke:#bbb}.chart .count{stroke:#fb923c}}";
 
 /// Where times and counts lie on the picture.
 struct Frame {

@@ -76,6 +76,22 @@ fn the_counts_of_an_entry_are_those_of_the_course() {
 }
 
 #[test]
+fn related_incidents_lead_on_and_hostile_ids_do_not() {
+    let page = told(&finished(), Tz::UTC).html();
+    assert!(page.contains("<a href=\"othergram-20240305T2010Z.html\">othergram-20240305T2010Z</a>: likely"), "{page}");
+    assert!(!told(&hostile(), Tz::UTC).html().contains(".html\""));
+}
+
+#[test]
+fn a_corrected_time_is_told_as_times_are() {
+    let mut file = finished();
+    file.incident.corrections[0].from = "2024-03-05T20:04:00Z".to_owned();
+    let timeline = told(&file, Tz::America__New_York);
+    let entry = timeline.entries.iter().find(|entry| entry.kind == "correction").unwrap();
+    assert!(entry.text.contains("was said to be 5 March 2024, 15:04 EST (20:04 UTC)"), "{}", entry.text);
+}
+
+#[test]
 fn silence_is_said_and_is_not_zero() {
     let timeline = told(&finished(), Tz::UTC);
     let silence = timeline.entries.iter().find(|entry| entry.kind == "silence").unwrap();
@@ -144,7 +160,12 @@ fn hostile_posts_do_nothing_in_any_format() {
         "tr",
         "th",
         "td",
-        "meter",
+        "p",
+        "thead",
+        "strong",
+        "path",
+        "circle",
+        "figcaption",
         "article",
         "time",
         "blockquote",

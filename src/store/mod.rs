@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 mod alerts;
 mod lock;
+mod overview;
 pub mod reader;
 mod sql;
 pub mod writer;

@@ -51,7 +51,7 @@ impl Filter {
 
 /// A read-only view of a database.
 pub struct Reader {
-    connection: Connection,
+    pub(super) connection: Connection,
     pub stamp: Stamp,
 }
 
@@ -338,7 +338,7 @@ impl Reader {
         Ok(Expectations(rows.collect::<Result<_, _>>()?))
     }
 
-    fn exposure(&self) -> Result<crate::count::Exposure, StoreError> {
+    pub(super) fn exposure(&self) -> Result<crate::count::Exposure, StoreError> {
         let mut exposure = crate::count::Exposure::default();
         for span in sql::listening(&self.connection)? {
             exposure.add(&span);
@@ -363,7 +363,8 @@ impl Reader {
                 incident.service == *service
                     && incident.retracted_at.is_none()
                     && incident.start.estimate <= at
-                    && incident.end.is_none_or(|end| at < end.estimate)
+                    // An end that is not sure yet is a recovery.
+                    && (incident.state != State::Resolved || incident.end.is_none_or(|end| at < end.estimate))
             });
             match current {
                 Some(incident) => down(incident, at),
@@ -487,8 +488,12 @@ fn down(incident: &Incident<KeyHash>, at: DateTime<Utc>) -> ServiceStatus {
             (state, since) = (next, entry.at);
         }
     }
+    let ended = incident.end.filter(|end| end.estimate <= at);
+    if let Some(end) = ended {
+        (state, since) = (Health::Recovering, end.estimate);
+    }
     let lasting = |impact: &&crate::incident::RegionalImpact| {
-        impact.start.estimate <= at && impact.end.is_none_or(|end| at < end.estimate)
+        impact.start.estimate <= at && (ended.is_some() || impact.end.is_none_or(|end| at < end.estimate))
     };
     let mut affected: Vec<_> = incident.regions.iter().filter(lasting).collect();
     affected.sort_by_key(|impact| (std::cmp::Reverse(impact.reports), impact.region));

@@ -6,7 +6,7 @@ use super::sql;
 use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_version};
 use crate::alert;
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
-use crate::incident::Incident;
+use crate::incident::{Incident, State};
 use crate::minute::Minute;
 use crate::post::Volume;
 use crate::reading::{ServiceId, Stage};
@@ -443,7 +443,8 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
     let mut mark = transaction.prepare_cached("UPDATE quote SET evidence = 1 WHERE post = ?1")?;
     for incident in &batch.incidents {
         let body = serde_json::to_string(incident).map_err(|error| StoreError::Corrupt(error.to_string()))?;
-        let until = incident.end.map(|end| end.high.timestamp());
+        // An end that is not sure yet is none.
+        let until = incident.end.filter(|_| incident.state == State::Resolved).map(|end| end.high.timestamp());
         transaction
             .prepare_cached(
                 "INSERT INTO incident (id, service, from_second, until_second, body, revision)

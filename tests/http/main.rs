@@ -4,4 +4,5 @@
 
 mod api;
 mod events;
+mod page;
 mod support;

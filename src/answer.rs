@@ -124,10 +124,43 @@ pub struct SourceAnswer {
     pub health: crate::source::Health,
     /// How far what is fully read lies behind the clock.
     pub lag_seconds: Option<i64>,
+    /// The share of the last hour that was heard, 0..1.
+    pub heard_last_hour: f64,
+    /// Posts that were written in the last hour, whatever they are about, as far as they were read.
+    pub posts_last_hour: u64,
+    /// How soon posts are read; `None` where none was read as it came.
+    pub promptness: Option<Promptness>,
     pub cursor: Option<String>,
     /// Posts read from it, whatever they are about.
     pub posts: u64,
     pub gaps: Vec<GapAnswer>,
+}
+
+/// How old the posts of the last day were when they were read.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Promptness {
+    pub posts: u64,
+    /// The distribution of their age: seconds, and the share of the posts that were younger. Ages with no post are left out.
+    pub within: Vec<(i64, f64)>,
+}
+
+impl Promptness {
+    /// The age in seconds under which this share of the posts was, as far as it is told apart.
+    pub fn of(&self, share: f64) -> Option<i64> {
+        self.within.iter().find(|(_, younger)| *younger >= share).map(|(seconds, _)| *seconds)
+    }
+}
+
+/// How much of a source was heard in a minute.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ExposureRow {
+    pub at: DateTime<Utc>,
+    /// One instance of a network.
+    pub source: String,
+    /// The share of the minute, 0..1.
+    pub heard: f64,
+    /// Posts of the minute that were read, whatever they are about.
+    pub posts: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]

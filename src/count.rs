@@ -197,6 +197,15 @@ impl Listening {
         insert_span(&mut self.lost, from, until);
     }
 
+    /// Adds a span of listening or of loss.
+    pub fn note(&mut self, span: &ListeningSpan) {
+        if span.heard {
+            self.hear(span.from, span.until);
+        } else {
+            self.lose(span.from, span.until);
+        }
+    }
+
     /// The share of the minute that was heard, 0..1.
     pub fn exposure(&self, minute: Minute) -> f64 {
         let (from, until) = (minute.0 * 60, minute.0 * 60 + 60);
@@ -243,12 +252,12 @@ pub struct Exposure {
 impl Exposure {
     pub fn add(&mut self, span: &ListeningSpan) {
         let instances = self.networks.entry(span.network.clone()).or_default();
-        let listening = instances.entry(span.instance.clone()).or_default();
-        if span.heard {
-            listening.hear(span.from, span.until);
-        } else {
-            listening.lose(span.from, span.until);
-        }
+        instances.entry(span.instance.clone()).or_default().note(span);
+    }
+
+    /// The networks that were ever listened to.
+    pub fn networks(&self) -> impl Iterator<Item = &str> {
+        self.networks.keys().map(String::as_str)
     }
 
     /// The share of a network that was heard in a minute, 0..1: the mean over its instances.

@@ -4,13 +4,14 @@
 use crate::alert::sender::Sender;
 use crate::clock;
 use crate::count::ListeningSpan;
+use crate::intake::Silence;
 use crate::minute::Minute;
 use crate::pipeline::{Offered, Pipeline, PipelineError};
 use crate::post::{Event, Gap};
 use crate::source::http::Client;
 use crate::source::profiles::Profiles;
 use crate::source::runner::{self, Backoff};
-use crate::source::{Batch, Health, Source, State};
+use crate::source::{Batch, Failure, Health, Source, State};
 use crate::store::StoreError;
 use crate::store::writer::SourceState;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -52,6 +53,7 @@ pub async fn run(
         // One that costs money may have to wait for its next budget.
         behind: sources.iter().filter(|it| !it.spends()).map(|source| source.name().to_owned()).collect(),
         hold_until: Some(clock::now() + HOLD),
+        silent: Vec::new(),
         told,
     };
     let runner = tokio::spawn(runner::run(sources, profiles, client, clock::now, Backoff::default(), sender, stopped));
@@ -104,6 +106,8 @@ struct Job<'a> {
     behind: BTreeSet<String>,
     /// Until when minutes wait for them.
     hold_until: Option<DateTime<Utc>>,
+    /// Sources that are heard and bring nothing.
+    silent: Vec<Silence>,
     told: &'a mut dyn Told,
 }
 
@@ -133,13 +137,24 @@ impl Job<'_> {
         if has_ended(&batch.health) {
             self.behind.remove(&batch.source);
         }
-        let health = serde_json::to_string(&batch.health).map_err(|error| StoreError::Corrupt(error.to_string()))?;
+        let now = clock::now();
+        let brought = self.pipeline.note_intake(&batch, now);
+        let mut health = batch.health;
+        if let Some(silence) = self.silent.iter().find(|silence| silence.instance == batch.source)
+            && matches!(health.state, State::Ok)
+        {
+            health.state = State::Silent;
+            health.since = Some(silence.since);
+            health.last_error = Some(Failure { at: now, message: silence.to_string(), retry_at: Some(now) });
+        }
+        let health = serde_json::to_string(&health).map_err(|error| StoreError::Corrupt(error.to_string()))?;
         let state = SourceState {
             instance: batch.source,
             network: batch.network.to_owned(),
             cursor: batch.cursor.map(|cursor| cursor.0),
             posts: batch.seen,
             health,
+            brought,
         };
         self.commit(vec![state], false)
     }
@@ -159,6 +174,7 @@ impl Job<'_> {
             return Ok(());
         }
         self.pipeline.advance(now);
+        self.silent = self.pipeline.find_silences(now);
         self.pipeline.close_through(through, Some(now));
         self.commit(Vec::new(), false)
     }
@@ -195,7 +211,6 @@ fn span(batch: &Batch, heard: bool, from: DateTime<Utc>, until: DateTime<Utc>, w
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::Failure;
 
     #[test]
     fn only_a_refusal_is_an_end() {

@@ -12,6 +12,7 @@ pub mod daemon;
 pub mod detect;
 pub mod http;
 pub mod incident;
+pub mod intake;
 pub mod minute;
 pub mod pipeline;
 pub mod post;

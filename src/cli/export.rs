@@ -5,7 +5,7 @@ use super::failure::{Exit, Stop};
 use super::format::Format;
 use super::out::{Out, stop};
 use super::select::Select;
-use crate::answer::{CountRow, Spike};
+use crate::answer::{CountRow, ExposureRow, Spike};
 use crate::incident::Incident;
 use crate::post::Volume;
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -27,6 +27,8 @@ enum What {
     Counts,
     /// Each minute's number of posts that match a query, where a network tells it without the posts
     Volumes,
+    /// Each minute's share that each source was heard, and how many posts it brought
+    Exposure,
     Spikes,
     Incidents,
 }
@@ -42,6 +44,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let columns: &[&str] = match args.what {
         What::Counts => &COUNT_COLUMNS,
         What::Volumes => &VOLUME_COLUMNS,
+        What::Exposure => &EXPOSURE_COLUMNS,
         What::Spikes => &SPIKE_COLUMNS,
         What::Incidents => &INCIDENT_COLUMNS,
     };
@@ -62,6 +65,11 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         What::Volumes => {
             for volume in store.volumes(&filter)? {
                 rows.row(&volume, || volume_cells(&volume))?;
+            }
+        }
+        What::Exposure => {
+            for row in store.exposures(filter.since, filter.until.unwrap_or(store.now()?))? {
+                rows.row(&row, || exposure_cells(&row))?;
             }
         }
         What::Spikes => {
@@ -183,6 +191,12 @@ const VOLUME_COLUMNS: [&str; 5] = ["at", "service", "source", "query", "posts"];
 fn volume_cells(volume: &Volume) -> [String; 5] {
     let Volume { at, service, source, query, posts } = volume;
     [stamp(*at), service.clone(), source.clone(), query.clone(), posts.to_string()]
+}
+
+const EXPOSURE_COLUMNS: [&str; 4] = ["at", "source", "heard", "posts"];
+
+fn exposure_cells(row: &ExposureRow) -> [String; 4] {
+    [stamp(row.at), row.source.clone(), row.heard.to_string(), row.posts.to_string()]
 }
 
 const SPIKE_COLUMNS: [&str; 8] = ["at", "until", "service", "region", "observed", "expected", "score", "incident"];

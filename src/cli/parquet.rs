@@ -28,7 +28,7 @@ enum Kind {
 fn kind(name: &str) -> Kind {
     match name {
         "posts" | "authors" | "observed" | "reports" => Kind::Whole,
-        "expected" | "score" | "confidence" => Kind::Real,
+        "expected" | "score" | "confidence" | "heard" => Kind::Real,
         "at" | "until" | "start" | "start_low" | "start_high" | "end" | "end_low" | "end_high" | "detected_at"
         | "acknowledged_at" | "retracted_at" => Kind::Time,
         _ => Kind::Text,

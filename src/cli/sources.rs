@@ -5,19 +5,22 @@ use super::failure::{Exit, Stop};
 use super::format::Format;
 use super::style::Style;
 use super::table::{Cell, Table};
-use crate::answer::SourceAnswer;
+use crate::answer::{Promptness, SourceAnswer};
 use crate::report::ink::Ink;
 use crate::report::{escape, time, words};
 use crate::source::State;
+use crate::source::keyed::Off;
 use crate::store::Stamp;
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// A job that lives hears of each source more often than this.
+const UNATTENDED: TimeDelta = TimeDelta::minutes(15);
 /// The gaps that are listed, the latest.
 const GAPS_SHOWN: usize = 5;
 
-/// Each source: last success, lag, posts, errors, gaps
+/// Each source: how it does, since when, how far behind, how prompt, what to do, when it was not heard
 #[derive(clap::Args)]
 pub struct Args {}
 
@@ -31,18 +34,18 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
         _ if sources.is_empty() => context.note("No source has been heard yet."),
         _ => {
             let style = context.style(now);
-            context.out.text(&render(&sources, &style))?;
-        }
-    }
-    // Of a recording nobody asks for keys.
-    if store.stamp == Stamp::Live && format == Format::Text {
-        let off = context.keyed(&BTreeMap::new())?.off;
-        // The job may have been given keys that this command was not.
-        for off in off.iter().filter(|off| !sources.iter().any(|heard| is_of(&heard.source, off.source))) {
-            context.note(&format!("Off: {}: {}", off.source, off.why));
+            let live = store.stamp == Stamp::Live;
+            let off = if live { off(&sources, context)? } else { Vec::new() };
+            context.out.text(&render(&sources, &off, live, &style))?;
         }
     }
     Ok(Exit::Done)
+}
+
+/// The sources that want a key which neither this command nor the job was given.
+fn off(sources: &[SourceAnswer], context: &Context) -> Result<Vec<Off>, Stop> {
+    let off = context.keyed(&BTreeMap::new())?.off;
+    Ok(off.into_iter().filter(|off| !sources.iter().any(|heard| is_of(&heard.source, off.source))).collect())
 }
 
 /// Whether a source is of a kind: `mastodon:social.example:streaming` of `mastodon:streaming`.
@@ -51,50 +54,125 @@ fn is_of(source: &str, kind: &str) -> bool {
     ends(source) == ends(kind)
 }
 
-fn render(sources: &[SourceAnswer], style: &Style) -> String {
-    let columns = ["source", "state", "last success", "#lag", "#posts", "#errors", "#budget", "cursor", "last error"];
+fn render(sources: &[SourceAnswer], off: &[Off], live: bool, style: &Style) -> String {
+    let columns =
+        ["source", "how it does", "since", "#behind", "#posts", "#in the last hour", "read within", "#errors"];
     let mut table = Table::new(&columns);
     for source in sources {
         let health = &source.health;
-        let budget = health.budget_left.map_or_else(|| "–".to_owned(), |left| words::thousands(left.into()));
-        let lag = |seconds: i64| time::duration(TimeDelta::seconds(seconds));
-        let error = health.last_error.as_ref().map_or("", |error| &error.message);
+        let behind = |seconds: i64| time::duration(TimeDelta::seconds(seconds));
         table.row([
             source.source.as_str().into(),
-            state(health.state),
-            health.last_success.map_or_else(|| "never".to_owned(), |at| style.when(at)).into(),
-            source.lag_seconds.map_or_else(|| "–".to_owned(), lag).into(),
+            state(how(source, live, style)),
+            health.since.map_or_else(|| "–".to_owned(), |at| style.when(at)).into(),
+            source.lag_seconds.map_or_else(|| "–".to_owned(), behind).into(),
             words::thousands(source.posts).into(),
+            words::thousands(source.posts_last_hour).into(),
+            source.promptness.as_ref().map_or_else(|| "–".to_owned(), within).into(),
             words::thousands(health.errors).into(),
-            budget.into(),
-            source.cursor.as_deref().unwrap_or_default().into(),
-            error.into(),
         ]);
     }
+    for off in off {
+        let cells = ["–"; 6].map(Cell::from);
+        table.row([off.source.into(), Cell::painted("off", Ink::dim)].into_iter().chain(cells).collect::<Vec<_>>());
+    }
     let mut out = table.render(style);
-    for source in sources.iter().filter(|source| !source.gaps.is_empty()) {
-        let _ = writeln!(out, "\n{} was not heard:", escape::plain(&source.source));
-        let earlier = source.gaps.len().saturating_sub(GAPS_SHOWN);
-        if earlier > 0 {
-            let _ = writeln!(out, "  {earlier} earlier times (`--json` has all)");
+    for source in sources {
+        if let Some(advice) = advice(source, how(source, live, style), style) {
+            let _ = writeln!(out, "\n{}: {}", escape::plain(&source.source), escape::plain(&advice));
         }
-        for gap in source.gaps.iter().skip(earlier) {
-            let (from, until) = (time::stamp(gap.from, style.zone), time::stamp(gap.until, style.zone));
-            let why = gap.why.as_deref().map_or_else(String::new, |why| format!(": {}", escape::plain(why)));
-            let _ = writeln!(out, "  {from} to {until}, {}{why}", time::duration(gap.until - gap.from));
+        if !source.gaps.is_empty() {
+            gaps(source, style, &mut out);
+        }
+    }
+    if !off.is_empty() {
+        let _ = writeln!(out, "\nOff, which is no fault (docs/keys.md):");
+        for off in off {
+            let _ = writeln!(out, "  {}: {}", off.source, escape::plain(&off.why));
         }
     }
     out
 }
 
-fn state(state: State) -> Cell {
-    match state {
-        State::Ok => Cell::painted("ok", Ink::green),
-        State::Replayed => Cell::painted("replayed", Ink::green),
-        State::Backfilling => Cell::painted("backfilling", Ink::yellow),
-        State::Degraded => Cell::painted("degraded", Ink::red),
-        State::Silent => Cell::painted("silent", Ink::red),
-        State::Stopped => Cell::painted("stopped", Ink::red),
+/// How a source does, for a reader who does not know whether the job still runs.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    Said(State),
+    /// It was well when it was last heard of, but that is long ago.
+    Unattended,
+}
+
+fn how(source: &SourceAnswer, live: bool, style: &Style) -> How {
+    let health = &source.health;
+    let well = matches!(health.state, State::Ok | State::Backfilling);
+    // A source that costs money may rest until tomorrow; it then brings no time that is heard.
+    let old = health.heard_until.is_some() && health.last_success.is_some_and(|at| style.now - at > UNATTENDED);
+    if live && well && old { How::Unattended } else { How::Said(health.state) }
+}
+
+/// What is wrong with it and what to do, where anything is.
+fn advice(source: &SourceAnswer, how: How, style: &Style) -> Option<String> {
+    let health = &source.health;
+    let error = health.last_error.as_ref();
+    let why = error.map_or("nothing is known of why", |error| error.message.as_str());
+    let heard = health.heard_until.map_or_else(|| "never".to_owned(), |until| style.when(until));
+    match how {
+        How::Said(State::Ok | State::Replayed) => None,
+        How::Said(State::Backfilling) => Some(format!(
+            "reads what was written while nobody listened, and has heard up to {heard}. Nothing need be done."
+        )),
+        How::Said(State::Degraded) => Some(match error.and_then(|error| error.retry_at) {
+            Some(at) => format!(
+                "{why}. It is asked again {}; nothing need be done, unless this lasts for hours. Last heard {heard}.",
+                style.when(at)
+            ),
+            None => {
+                format!("{why}. It is not asked again until `whatsdown run` is started anew. Last heard {heard}.")
+            }
+        }),
+        How::Said(State::Silent) => Some(format!(
+            "{why}. Its time counts as not heard, until posts come again. If this lasts, see whether the server works for others, or name another."
+        )),
+        How::Said(State::Stopped) => Some("the job was ended in order. Start it with `whatsdown run`.".to_owned()),
+        How::Unattended => Some(format!(
+            "last heard {heard}, and it did not fail: the job does not seem to run. Start it with `whatsdown run`."
+        )),
+    }
+}
+
+/// `2 s (9 in 10: 10 s)`
+fn within(promptness: &Promptness) -> String {
+    let seconds = |share: f64| promptness.of(share).map_or_else(|| "over 6 h".to_owned(), short);
+    format!("{} (9 in 10: {})", seconds(0.5), seconds(0.9))
+}
+
+fn short(seconds: i64) -> String {
+    if seconds < 60 { format!("{seconds} s") } else { time::duration(TimeDelta::seconds(seconds)) }
+}
+
+/// When it was not heard.
+fn gaps(source: &SourceAnswer, style: &Style, out: &mut String) {
+    let _ = writeln!(out, "\n{} was not heard:", escape::plain(&source.source));
+    let earlier = source.gaps.len().saturating_sub(GAPS_SHOWN);
+    if earlier > 0 {
+        let _ = writeln!(out, "  {earlier} earlier times (`--json` has all)");
+    }
+    for gap in source.gaps.iter().skip(earlier) {
+        let (from, until) = (time::stamp(gap.from, style.zone), time::stamp(gap.until, style.zone));
+        let why = gap.why.as_deref().map_or_else(String::new, |why| format!(": {}", escape::plain(why)));
+        let _ = writeln!(out, "  {from} to {until}, {}{why}", time::duration(gap.until - gap.from));
+    }
+}
+
+fn state(how: How) -> Cell {
+    match how {
+        How::Said(State::Ok) => Cell::painted("heard as it comes", Ink::green),
+        How::Said(State::Replayed) => Cell::painted("replayed", Ink::green),
+        How::Said(State::Backfilling) => Cell::painted("reading up", Ink::yellow),
+        How::Said(State::Degraded) => Cell::painted("failing", Ink::red),
+        How::Said(State::Silent) => Cell::painted("silent", Ink::red),
+        How::Said(State::Stopped) => Cell::painted("stopped", Ink::red),
+        How::Unattended => Cell::painted("not attended to", Ink::red),
     }
 }
 
@@ -113,35 +191,60 @@ mod tests {
         assert!(!is_of("mastodon:social.example", "mastodon:streaming") && !is_of("x:search", "x:counts"));
     }
 
-    #[test]
-    fn a_source_says_how_it_fares_and_when_it_was_not_heard() {
-        let source = SourceAnswer {
-            source: "mastodon@social.example".to_owned(),
+    fn source(name: &str, state: State) -> SourceAnswer {
+        SourceAnswer {
+            source: name.to_owned(),
             health: Health {
-                state: State::Degraded,
-                last_success: Some(at("20:50")),
-                budget_left: Some(12),
-                errors: 3,
-                last_error: Some(Failure {
-                    at: at("20:55"),
-                    message: "401: asks for a key".to_owned(),
-                    retry_at: None,
-                }),
+                state,
+                since: Some(at("20:55")),
+                last_success: Some(at("20:59")),
+                heard_until: Some(at("20:59")),
                 ..Health::default()
             },
             lag_seconds: Some(75),
+            heard_last_hour: 1.0,
+            posts_last_hour: 12,
+            promptness: None,
             cursor: None,
             posts: 1234,
-            gaps: vec![GapAnswer { from: at("20:10"), until: at("20:20"), why: Some("answered 500".to_owned()) }],
-        };
+            gaps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_source_says_how_it_fares_and_what_to_do() {
+        let mut bluesky = source("bluesky", State::Ok);
+        bluesky.promptness = Some(Promptness { posts: 10, within: vec![(2, 0.6), (120, 0.95), (600, 1.0)] });
+        let failed = |message: &str, retry_at| Some(Failure { at: at("20:55"), message: message.to_owned(), retry_at });
+        let mut refused = source("mastodon:social.example", State::Degraded);
+        refused.health.last_error = failed("social.example answered 401: take it off the list", None);
+        refused.gaps = vec![GapAnswer { from: at("20:10"), until: at("20:20"), why: Some("answered 500".to_owned()) }];
+        let mut busy = source("reddit", State::Degraded);
+        busy.health.last_error = failed("reddit.example answered 503", Some(at("21:05")));
+        let mut dead = source("tumblr", State::Ok);
+        (dead.health.last_success, dead.health.heard_until) = (Some(at("20:20")), Some(at("20:20")));
+        let off = Off { source: "threads", why: "no key: set WHATSDOWN_THREADS_TOKEN".to_owned() };
         let mut style = style::plain("2024-03-05T21:00:00Z");
         style.width = None;
-        insta::assert_snapshot!(render(&[source], &style), @"
-        source                   state     last success              lag  posts  errors  budget  cursor  last error
-        mastodon@social.example  degraded  10 min ago (20:50 UTC)  1 min  1,234       3      12          401: asks for a key
+        insta::assert_snapshot!(render(&[bluesky, refused, busy, dead], &[off], true, &style), @"
+        source                   how it does        since                  behind  posts  in the last hour  read within           errors
+        bluesky                  heard as it comes  5 min ago (20:55 UTC)   1 min  1,234                12  2 s (9 in 10: 2 min)       0
+        mastodon:social.example  failing            5 min ago (20:55 UTC)   1 min  1,234                12  –                          0
+        reddit                   failing            5 min ago (20:55 UTC)   1 min  1,234                12  –                          0
+        tumblr                   not attended to    5 min ago (20:55 UTC)   1 min  1,234                12  –                          0
+        threads                  off                –                           –      –                 –  –                          –
 
-        mastodon@social.example was not heard:
+        mastodon:social.example: social.example answered 401: take it off the list. It is not asked again until `whatsdown run` is started anew. Last heard 1 min ago (20:59 UTC).
+
+        mastodon:social.example was not heard:
           2024-03-05 20:10 UTC to 2024-03-05 20:20 UTC, 10 min: answered 500
+
+        reddit: reddit.example answered 503. It is asked again in 5 min (21:05 UTC); nothing need be done, unless this lasts for hours. Last heard 1 min ago (20:59 UTC).
+
+        tumblr: last heard 40 min ago (20:20 UTC), and it did not fail: the job does not seem to run. Start it with `whatsdown run`.
+
+        Off, which is no fault (docs/keys.md):
+          threads: no key: set WHATSDOWN_THREADS_TOKEN
         ");
     }
 }

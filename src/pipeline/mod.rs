@@ -9,12 +9,13 @@ use crate::alert::Row;
 use crate::alert::desk::{Desk, Outcome, Task};
 use crate::alert::rule::Rule;
 use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
+use crate::intake::{Brought, Intake, Silence};
 use crate::minute::Minute;
 use crate::post::{AuthorKey, KEY_RETENTION, Post, PostKey, Volume};
 use crate::reading::place::COUNTED_CONFIDENCE;
 use crate::reading::{Kind, Reader, Reading};
 use crate::region::Region;
-use crate::source::profiles;
+use crate::source::{Batch, profiles};
 use crate::store::writer::{Forget, NewQuote, Resume, SourceState};
 use crate::store::{Append, Stamp, StoreError, Writer};
 use crate::track::{Findings, Settings, Track};
@@ -93,6 +94,7 @@ pub struct Pipeline {
     findings: Findings,
     stamp: Stamp,
     desk: Desk,
+    intake: Intake,
 }
 
 impl Pipeline {
@@ -127,6 +129,7 @@ impl Pipeline {
             findings: Findings::default(),
             stamp,
             desk: Desk::default(),
+            intake: Intake::resume(resume.alive),
         };
         Ok((pipeline, resume.cursors))
     }
@@ -274,6 +277,27 @@ impl Pipeline {
     /// Takes a count of posts that nobody read. It is stored, and counts for nothing.
     pub fn note_volume(&mut self, volume: &Volume) {
         self.pending.volumes.push(volume.clone());
+    }
+
+    /// Takes note of how much a source brings, and how soon. Gives what is to be committed with its cursor.
+    pub fn note_intake(&mut self, batch: &Batch, now: DateTime<Utc>) -> Brought {
+        self.intake.take(batch, now)
+    }
+
+    /// The sources that are heard and bring nothing. Their time since then counts as lost.
+    pub fn find_silences(&mut self, now: DateTime<Utc>) -> Vec<Silence> {
+        let silences = self.intake.silences(now);
+        for silence in &silences {
+            self.listen(ListeningSpan {
+                network: silence.network.clone(),
+                instance: silence.instance.clone(),
+                heard: false,
+                from: silence.since.timestamp(),
+                until: now.timestamp(),
+                why: Some(silence.to_string()),
+            });
+        }
+        silences
     }
 
     /// Takes a span of listening or of loss.

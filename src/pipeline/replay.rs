@@ -3,6 +3,7 @@
 use super::input::{Merged, Next, Reject};
 use super::{Offered, Pipeline, PipelineError};
 use crate::count::ListeningSpan;
+use crate::intake::Brought;
 use crate::minute::Minute;
 use crate::post::{Event, Gap, Post};
 use crate::source::{Health, State};
@@ -171,6 +172,7 @@ impl Replay<'_> {
                 cursor: None,
                 posts: std::mem::take(&mut heard.posts),
                 health: replayed(heard.last)?,
+                brought: Brought::default(),
             });
         }
         self.pipeline.commit(sources, last)?;

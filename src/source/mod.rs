@@ -66,6 +66,9 @@ pub struct Batch {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Health {
     pub state: State,
+    /// Since when it is in this state.
+    #[serde(default)]
+    pub since: Option<DateTime<Utc>>,
     /// When something was last read from it.
     pub last_success: Option<DateTime<Utc>>,
     /// Up to where all is read: how far that lies behind the clock is the source's lag.
@@ -77,6 +80,16 @@ pub struct Health {
     /// Posts and frames that could not be understood, and were skipped.
     pub odd: u64,
     pub last_error: Option<Failure>,
+}
+
+impl Health {
+    /// Enters a state, or stays in it.
+    pub(crate) fn enter(&mut self, state: State, now: DateTime<Utc>) {
+        if self.state != state || self.since.is_none() {
+            self.since = Some(now);
+        }
+        self.state = state;
+    }
 }
 
 /// A failure, in words for people.

@@ -226,7 +226,7 @@ impl Task {
         let now = (self.clock)();
         self.health.odd += found.odd;
         self.health.last_success = Some(now);
-        self.health.state = if found.caught_up { State::Ok } else { State::Backfilling };
+        self.health.enter(if found.caught_up { State::Ok } else { State::Backfilling }, now);
         if let Some((_, until)) = found.heard {
             self.health.heard_until = Some(until);
         }
@@ -254,7 +254,8 @@ impl Task {
         self.source.failed(now);
         let retry_at = wait.and_then(|wait| now.checked_add_signed(TimeDelta::from_std(wait).ok()?));
         self.health.errors += 1;
-        self.health.state = if matches!(error, SourceError::Silent { .. }) { State::Silent } else { State::Degraded };
+        let silent = matches!(error, SourceError::Silent { .. });
+        self.health.enter(if silent { State::Silent } else { State::Degraded }, now);
         self.health.last_error = Some(Failure { at: now, message: error.to_string(), retry_at });
         match self.batches.send(self.batch(Found::default())).await {
             Ok(()) => wait,
@@ -264,7 +265,7 @@ impl Task {
 
     /// Tells that the job ends, if there is still room to tell it.
     fn stopped(&mut self) {
-        self.health.state = State::Stopped;
+        self.health.enter(State::Stopped, (self.clock)());
         if self.batches.try_send(self.batch(Found::default())).is_err() {
             info!(source = self.source.name(), "stopped");
         }

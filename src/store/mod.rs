@@ -7,6 +7,7 @@ mod alerts;
 mod lock;
 mod overview;
 pub mod reader;
+mod sources;
 mod sql;
 pub mod writer;
 
@@ -29,6 +30,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0005_alerts.sql"),
     include_str!("migrations/0006_revisions.sql"),
     include_str!("migrations/0007_left.sql"),
+    include_str!("migrations/0008_intake.sql"),
 ];
 
 /// Why the database cannot do what was asked.

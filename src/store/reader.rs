@@ -2,22 +2,22 @@
 
 use super::sql;
 use super::{Stamp, StoreError, connect, schema_version};
-use crate::answer::{
-    CountRow, GapAnswer, Health, IncidentFile, Quote, SeriesPoint, ServiceStatus, SourceAnswer, Spike, Status,
-    SymptomHour,
-};
+use crate::answer::{CountRow, Health, IncidentFile, Quote, SeriesPoint, ServiceStatus, Spike, Status, SymptomHour};
 use crate::clock;
 use crate::count::{KeyHash, Tally};
 use crate::detect::band;
 use crate::incident::{Incident, State};
 use crate::minute::Minute;
-use crate::post::{LATENESS, Volume};
+use crate::post::Volume;
 use crate::reading::{Kind, ServiceId};
 use crate::region::Region;
 use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The share of what usually reports that must have been heard for silence to mean that all is well.
+const HEARD: f64 = 0.5;
 
 /// Which rows are asked for. Times select what overlaps `[since, until)`; a region takes in its parts.
 #[derive(Clone, Debug, Default)]
@@ -338,24 +338,13 @@ impl Reader {
         Ok(Expectations(rows.collect::<Result<_, _>>()?))
     }
 
-    pub(super) fn exposure(&self) -> Result<crate::count::Exposure, StoreError> {
-        let mut exposure = crate::count::Exposure::default();
-        for span in sql::listening(&self.connection)? {
-            exposure.add(&span);
-        }
-        Ok(exposure)
-    }
-
     /// What is down at a time, for the services named.
     pub fn status(&self, services: &[ServiceId], at: Option<DateTime<Utc>>) -> Result<Status, StoreError> {
         let at = match at {
             Some(at) => at,
             None => self.now()?,
         };
-        let exposure = self.exposure()?;
-        let last_minutes = LATENESS.num_minutes();
-        let heard = (1..=last_minutes).any(|ago| exposure.any(Minute::of(at) - ago) > 0.0)
-            || exposure.any(Minute::of(at)) > 0.0;
+        let heard = self.heard_lately(at)? >= HEARD;
         let around = Filter { since: Some(at), until: Some(at + TimeDelta::seconds(1)), ..Filter::default() };
         let incidents = self.raw_incidents(&around)?;
         let statuses = services.iter().map(|service| {
@@ -378,37 +367,6 @@ impl Reader {
             }
         });
         Ok(Status { at, services: statuses.collect() })
-    }
-
-    /// Each source as it stands.
-    pub fn sources(&self) -> Result<Vec<SourceAnswer>, StoreError> {
-        let mut statement = self
-            .connection
-            .prepare_cached("SELECT instance, cursor, posts, health FROM source_state ORDER BY instance")?;
-        let mut rows = statement.query([])?;
-        let spans = sql::listening(&self.connection)?;
-        let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
-            let source: String = row.get(0)?;
-            let health: crate::source::Health = serde_json::from_str(row.get_ref(3)?.as_str().unwrap_or_default())
-                .map_err(|error| StoreError::Corrupt(error.to_string()))?;
-            let time = |second: i64| DateTime::from_timestamp(second, 0).unwrap_or_default();
-            let gaps = spans.iter().filter(|span| span.instance == source && !span.heard).map(|span| GapAnswer {
-                from: time(span.from),
-                until: time(span.until),
-                why: span.why.clone(),
-            });
-            let now = self.now()?;
-            found.push(SourceAnswer {
-                lag_seconds: health.heard_until.map(|until| (now - until).num_seconds().max(0)),
-                gaps: gaps.collect(),
-                cursor: row.get(1)?,
-                posts: row.get::<_, i64>(2)? as u64,
-                health,
-                source,
-            });
-        }
-        Ok(found)
     }
 
     /// Counts of posts that nobody read, in the order of time.

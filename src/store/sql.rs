@@ -120,6 +120,18 @@ pub fn authors(connection: &Connection) -> Result<BTreeMap<u64, (Region, Minute)
     Ok(found)
 }
 
+/// The minutes since one of which each source brought posts, or which were lost.
+pub fn alive(connection: &Connection, since: Minute) -> Result<Vec<(String, Minute)>, StoreError> {
+    let mut statement = connection.prepare("SELECT instance, minute FROM intake WHERE minute >= ?1")?;
+    let rows = statement.query_map([since.0], |row| Ok((row.get(0)?, Minute(row.get(1)?))))?;
+    let mut found: Vec<(String, Minute)> = rows.collect::<Result<_, _>>()?;
+    for span in listening(connection)?.into_iter().filter(|span| !span.heard) {
+        let minutes = span.from.div_euclid(60).max(since.0)..=span.until.div_euclid(60);
+        found.extend(minutes.map(|minute| (span.instance.clone(), Minute(minute))));
+    }
+    Ok(found)
+}
+
 pub fn listening(connection: &Connection) -> Result<Vec<ListeningSpan>, StoreError> {
     let mut statement = connection.prepare_cached(
         "SELECT network, instance, heard, from_second, until_second, why FROM listening ORDER BY from_second",

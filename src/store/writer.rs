@@ -7,6 +7,7 @@ use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_versi
 use crate::alert;
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
 use crate::incident::{Incident, State};
+use crate::intake::Brought;
 use crate::minute::Minute;
 use crate::post::Volume;
 use crate::reading::{ServiceId, Stage};
@@ -74,6 +75,7 @@ pub struct SourceState {
     pub posts: u64,
     /// JSON.
     pub health: String,
+    pub brought: Brought,
 }
 
 /// A spike as it stands; it is written again while it goes on.
@@ -121,6 +123,8 @@ pub struct Resume {
     pub copies: BTreeMap<KeyHash, (KeyHash, Minute)>,
     pub authors: BTreeMap<u64, (Region, Minute)>,
     pub cursors: BTreeMap<String, String>,
+    /// The minutes of the last day of which each source brought posts, or which were lost.
+    pub alive: Vec<(String, Minute)>,
     /// When each incident was first said.
     pub said: BTreeMap<String, DateTime<Utc>>,
 }
@@ -198,12 +202,14 @@ impl Writer {
         let mut copies = connection.prepare("SELECT copy, post, minute FROM copy")?;
         let copies = copies.query_map([], |row| Ok((sql::key(row, 0)?, (sql::key(row, 1)?, Minute(row.get(2)?)))))?;
         let mut cursors = connection.prepare("SELECT instance, cursor FROM source_state WHERE cursor IS NOT NULL")?;
+        let now = sql::meta_number(connection, "now")?.and_then(DateTime::from_timestamp_millis);
         Ok(Resume {
+            alive: now.map_or(Ok(Vec::new()), |now| sql::alive(connection, Minute::of(now) - Minute::DAY))?,
             snapshot,
             mentions: sql::mentions_after(connection, after)?,
             listening: sql::listening(connection)?,
             closed_through: sql::meta_number(connection, "closed_through")?.map(Minute),
-            now: sql::meta_number(connection, "now")?.and_then(DateTime::from_timestamp_millis),
+            now,
             seen: hashes("SELECT post, minute FROM mention")?.into_iter().collect(),
             deleted: hashes("SELECT post, minute FROM tombstone")?.into_iter().collect(),
             said,
@@ -257,6 +263,7 @@ impl Writer {
                 )?
                 .execute(params![source.instance, source.network, source.cursor, source.posts as i64, source.health])?;
         }
+        append_intake(&transaction, &batch.sources)?;
         append_findings(&transaction, batch)?;
         alerts::write(&transaction, &batch.alerts)?;
         if let Some(minute) = batch.closed_through {
@@ -414,6 +421,26 @@ fn append_span(transaction: &Transaction, span: &ListeningSpan) -> Result<(), St
     Ok(())
 }
 
+fn append_intake(transaction: &Transaction, sources: &[SourceState]) -> Result<(), StoreError> {
+    let mut volume = transaction.prepare_cached(
+        "INSERT INTO intake (instance, minute, posts) VALUES (?1, ?2, ?3)
+         ON CONFLICT DO UPDATE SET posts = posts + excluded.posts",
+    )?;
+    let mut age = transaction.prepare_cached(
+        "INSERT INTO age (instance, hour, bound, posts) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO UPDATE SET posts = posts + excluded.posts",
+    )?;
+    for source in sources {
+        for (minute, posts) in &source.brought.volume {
+            volume.execute(params![source.instance, minute.0, *posts as i64])?;
+        }
+        for ((hour, bound), posts) in &source.brought.ages {
+            age.execute(params![source.instance, hour, bound, *posts as i64])?;
+        }
+    }
+    Ok(())
+}
+
 fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), StoreError> {
     for row in &batch.expected {
         transaction
@@ -466,6 +493,10 @@ fn forget_old(transaction: &Transaction, forget: &Forget) -> Result<BTreeSet<Str
         let statement = format!("DELETE FROM {table} WHERE minute < ?1");
         transaction.prepare_cached(&statement)?.execute([forget.keys_before.0])?;
     }
+    transaction.prepare_cached("DELETE FROM intake WHERE minute < ?1")?.execute([forget.quoted_before.0])?;
+    transaction
+        .prepare_cached("DELETE FROM age WHERE hour < ?1")?
+        .execute([forget.keys_before.0.div_euclid(Minute::HOUR)])?;
     transaction
         .prepare_cached("DELETE FROM alert WHERE due < ?1 AND sent IS NOT NULL")?
         .execute([forget.quoted_before.start().timestamp()])?;

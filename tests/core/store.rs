@@ -5,6 +5,7 @@ use crate::support::{Lab, assert_same, open};
 use rusqlite::Connection;
 use std::path::Path;
 use std::process::{Command, Output};
+use whatsdown::intake::Brought;
 use whatsdown::pipeline::PipelineError;
 use whatsdown::source::{Health, State};
 use whatsdown::store::writer::{Append, SourceState};
@@ -126,6 +127,7 @@ fn a_new_run_does_not_forget_when_a_source_was_last_heard() {
             cursor: None,
             posts: 2,
             health: serde_json::to_string(health).unwrap(),
+            brought: Brought::default(),
         };
         let mut writer = Writer::open(&lab.database(), Stamp::Live).unwrap();
         writer.append(&Append { sources: vec![source], ..Append::default() }).unwrap();

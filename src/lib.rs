@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod answer;
+pub mod backtest;
 pub mod cli;
 pub mod clock;
 pub mod config;

@@ -42,12 +42,12 @@ impl FromStr for When {
 }
 
 /// A time; without a zone it is UTC.
-fn time(text: &str) -> Option<DateTime<Utc>> {
+pub fn time(text: &str) -> Option<DateTime<Utc>> {
     if let Ok(time) = DateTime::parse_from_rfc3339(text) {
         return Some(time.to_utc());
     }
     let text = text.strip_suffix('Z').unwrap_or(text).replace(' ', "T");
-    let with_seconds = NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S");
+    let with_seconds = NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M:%S%.f");
     let time = with_seconds.or_else(|_| NaiveDateTime::parse_from_str(&text, "%Y-%m-%dT%H:%M"));
     let day = || NaiveDate::parse_from_str(&text, "%Y-%m-%d").ok()?.and_hms_opt(0, 0, 0);
     time.ok().or_else(day).map(|time| time.and_utc())

@@ -110,6 +110,8 @@ fn completions_and_manual_pages_know_every_command() {
         "timeline",
         "series",
         "explain",
+        "score",
+        "backtest",
         "sources",
         "services",
         "check",
@@ -296,4 +298,95 @@ fn the_job_says_what_it_does_and_ends_in_order_when_it_is_told_to() {
     let mixed = ["replay", "config.toml", "--db", "live.db"];
     let said = predicate::str::contains("live database").and(predicate::str::contains("hint:"));
     whatsdown(&home).args(mixed).current_dir(home.path()).assert().code(1).stderr(said);
+}
+
+#[test]
+fn score_says_what_was_expected_and_where_an_alarm_begins() {
+    use std::fmt::Write as _;
+    let home = home();
+    let mut rows = String::from("timestamp,value\n");
+    for hour in 0..24 * 30 {
+        let at = chrono::DateTime::from_timestamp(1_709_424_000 + 3600 * hour, 0).unwrap().format("%Y-%m-%d %H:%M:%S");
+        let value =
+            20 + 10 * i64::from(hour % 24 >= 12) + hour * 7 % 5 + if (600..606).contains(&hour) { 60 } else { 0 };
+        match hour {
+            300 => writeln!(rows, "{at},").unwrap(),
+            301..305 => {}
+            _ => writeln!(rows, "{at},{value}").unwrap(),
+        }
+    }
+    std::fs::write(home.path().join("rows.csv"), &rows).unwrap();
+    let score = |words: &[&str]| {
+        let ended =
+            whatsdown(&home).arg("score").args(words).current_dir(home.path()).write_stdin(rows.clone()).assert();
+        String::from_utf8(ended.code(0).stderr("").get_output().stdout.clone()).unwrap()
+    };
+    let csv = score(&["rows.csv"]);
+    assert_eq!(csv, score(&["-"]));
+    let lines: Vec<&str> = csv.lines().collect();
+    assert_eq!(lines[0], "timestamp,value,expected,low,high,score,alarm");
+    assert_eq!(lines.len(), rows.lines().count());
+    let alarms: Vec<&&str> = lines.iter().filter(|line| line.ends_with(",1")).collect();
+    assert!(alarms.len() == 1 && alarms[0].starts_with("2024-03-28 00:00:00,80,"), "{alarms:?}");
+    assert!(lines[301].starts_with("2024-03-15 12:00:00,,"), "{}", lines[301]);
+    let json: serde_json::Value = serde_json::from_str(&score(&["rows.csv", "--json"])).unwrap();
+    let row = &json.as_array().unwrap()[596];
+    assert_eq!((row["timestamp"].as_str(), row["alarm"].as_u64()), (Some("2024-03-28 00:00:00"), Some(1)));
+    assert!(row["score"].as_f64().unwrap() >= 0.5 && json[300]["value"].is_null());
+
+    let said =
+        predicate::str::contains("standard input:3: `soon` is no time").and(predicate::str::contains("hint: write"));
+    let wrong = "timestamp,value\n2024-03-05,1\nsoon,2\n";
+    whatsdown(&home).args(["score", "-"]).write_stdin(wrong).assert().code(1).stderr(said);
+    whatsdown(&home)
+        .args(["score", "none.csv"])
+        .assert()
+        .code(1)
+        .stderr(predicate::str::contains("cannot read none.csv"));
+}
+
+#[test]
+fn a_backtest_holds_a_replay_against_what_is_known() {
+    let home = home();
+    std::fs::write(home.path().join("posts.jsonl"), recording()).unwrap();
+    let truth = |outages: &str| {
+        std::fs::write(home.path().join("truth.json"), format!(r#"{{"incidents":[{outages}]}}"#)).unwrap();
+    };
+    let backtest = |words: &[&str], code: i32| {
+        let words = ["backtest", "posts.jsonl", "--truth", "truth.json"].iter().chain(words);
+        whatsdown(&home).args(words).current_dir(home.path()).assert().code(code).get_output().clone()
+    };
+    let known = r#"{"service":"tiktok","start":"2024-03-06T00:00:00Z","end":{"low":"2024-03-06T00:55:00Z","high":"2024-03-06T01:05:00Z"}}"#;
+    truth(&format!(
+        r#"{known},{{"service":"github","start":"2024-03-05T00:00:00Z","end":"2024-03-05T01:00:00Z"}},{{"service":"x","start":"2024-01-05T00:00:00Z","end":"2024-01-05T01:00:00Z"}}"#
+    ));
+    let out = backtest(&["--json"], 0);
+    assert!(String::from_utf8_lossy(&out.stderr).contains("1 known outage outside the time of the recordings"));
+    let found: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((found["precision"].as_f64(), found["recall"].as_f64()), (Some(1.0), Some(0.5)));
+    assert_eq!(found["false_alarms_per_week"].as_f64(), Some(0.0));
+    let delay = found["detection_delay_minutes"]["median"].as_f64().unwrap();
+    assert!((0.0..=10.0).contains(&delay), "{delay}");
+    assert_eq!(found["end_error_minutes"]["p90"], found["incidents"][1]["end_error_minutes"]);
+    assert_eq!(found["incidents"][0]["verdict"], "missed");
+    assert!(found["incidents"][1]["detected"]["id"].as_str().unwrap().starts_with("tiktok-20240306T00"));
+    assert!(
+        !home.path().join("backtest.db").exists() && !home.path().join(".local").exists(),
+        "the replay's database goes"
+    );
+
+    let table = String::from_utf8(backtest(&["--db", "kept.db"], 0).stdout).unwrap();
+    assert!(table.contains("Recall                    50% (1 of 2 known outages found)"), "{table}");
+    assert!(home.path().join("kept.db").exists());
+    truth("");
+    let nothing: serde_json::Value = serde_json::from_slice(&backtest(&["--json"], 0).stdout).unwrap();
+    assert!(
+        nothing["recall"].is_null()
+            && nothing["start_coverage"].is_null()
+            && nothing["precision"].as_f64() == Some(0.0)
+    );
+    truth(r#"{"service":"tiktk","start":"2024-03-06T00:00:00Z"}"#);
+    assert!(String::from_utf8_lossy(&backtest(&[], 2).stderr).contains("did you mean `tiktok`?"));
+    truth(r#"{"service":"tiktok"}"#);
+    assert!(String::from_utf8_lossy(&backtest(&[], 1).stderr).contains("missing field `start`"));
 }

@@ -1,6 +1,7 @@
 //! What people type and read: one file for each command.
 
 mod alert;
+mod backtest;
 mod check;
 mod completions;
 mod context;
@@ -17,6 +18,7 @@ mod parquet;
 mod record;
 mod replay;
 mod run;
+mod score;
 mod select;
 mod series;
 mod serve;
@@ -101,6 +103,8 @@ enum Command {
     Timeline(timeline::Args),
     Series(series::Args),
     Explain(explain::Args),
+    Score(score::Args),
+    Backtest(backtest::Args),
     Sources(sources::Args),
     Record(record::Args),
     Services(services::Args),
@@ -141,6 +145,8 @@ fn execute(command: Option<Command>, context: &mut Context) -> Result<Exit, Stop
         Some(Command::Timeline(args)) => timeline::run(&args, context),
         Some(Command::Series(args)) => series::run(&args, context),
         Some(Command::Explain(args)) => explain::run(&args, context),
+        Some(Command::Score(args)) => score::run(&args, context),
+        Some(Command::Backtest(args)) => backtest::run(&args, context),
         Some(Command::Sources(args)) => sources::run(&args, context),
         Some(Command::Record(args)) => record::run(&args, context),
         Some(Command::Services(args)) => services::run(&args, context),

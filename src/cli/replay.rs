@@ -13,7 +13,7 @@ use crate::store::{Filter, Stamp};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Bad lines that are shown; the others are only counted.
 const SHOWN: u64 = 5;
@@ -21,6 +21,12 @@ const SHOWN: u64 = 5;
 /// Recorded posts through the pipeline, on the posts' own clock; ends by printing the incidents
 #[derive(clap::Args)]
 pub struct Args {
+    #[command(flatten)]
+    recordings: Recordings,
+}
+
+#[derive(clap::Args)]
+pub struct Recordings {
     /// Files of one post object a line, plain, gzip or zstd; `-` is standard input
     #[arg(required = true)]
     paths: Vec<PathBuf>,
@@ -34,8 +40,8 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
-    let summary = feed(args, context)?;
-    told(&summary, args, context);
+    let summary = feed(&args.recordings, &context.database()?, context)?;
+    tell(&summary, &args.recordings, context);
     let store = context.store()?;
     let now = store.now()?;
     let incidents = store.incidents(&Filter::default())?;
@@ -48,10 +54,17 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
             context.out.text(&text)?;
         }
     }
-    Ok(if args.strict && summary.bad_lines > 0 { Exit::Failed } else { Exit::Done })
+    Ok(args.recordings.exit(&summary))
 }
 
-fn feed(args: &Args, context: &Context) -> Result<Summary, Stop> {
+impl Recordings {
+    pub fn exit(&self, summary: &Summary) -> Exit {
+        if self.strict && summary.bad_lines > 0 { Exit::Failed } else { Exit::Done }
+    }
+}
+
+/// Replays the recordings into the database.
+pub fn feed(args: &Recordings, database: &Path, context: &Context) -> Result<Summary, Stop> {
     let reader = context.reader()?;
     let (settings, retention) = context.settings()?;
     // A recording may hold what was written until now.
@@ -63,7 +76,7 @@ fn feed(args: &Args, context: &Context) -> Result<Summary, Stop> {
         args.rejects.as_ref().map(|path| File::create(path).map(BufWriter::new)).transpose().map_err(|error| {
             Stop::failed(format!("cannot write the rejected lines: {error}")).hint("choose another file with --rejects")
         })?;
-    let (mut pipeline, _) = Pipeline::open(&context.database()?, Stamp::Replayed, reader, settings, retention)?;
+    let (mut pipeline, _) = Pipeline::open(database, Stamp::Replayed, reader, settings, retention)?;
     let bar = progress(args, context);
     let mut seen = 0;
     let mut reject = |line: &Reject| -> io::Result<()> {
@@ -86,7 +99,7 @@ fn feed(args: &Args, context: &Context) -> Result<Summary, Stop> {
 }
 
 /// A bar over the bytes of the files, on a terminal only.
-fn progress(args: &Args, context: &Context) -> ProgressBar {
+fn progress(args: &Recordings, context: &Context) -> ProgressBar {
     let length: u64 = args.paths.iter().filter_map(|path| path.metadata().ok()).map(|file| file.len()).sum();
     let bar = if io::stderr().is_terminal() && !context.global.quiet {
         ProgressBar::with_draw_target(Some(length), ProgressDrawTarget::stderr())
@@ -100,7 +113,7 @@ fn progress(args: &Args, context: &Context) -> ProgressBar {
 }
 
 /// What became of the posts, beside the data.
-fn told(summary: &Summary, args: &Args, context: &Context) {
+pub fn tell(summary: &Summary, args: &Recordings, context: &Context) {
     context.note(&said(summary));
     if summary.bad_lines > SHOWN && args.rejects.is_none() {
         context.note(&format!("Only the first {SHOWN} bad lines are shown; `--rejects FILE` keeps all of them."));

@@ -26,6 +26,8 @@ pub struct Summary {
     pub seen_before: u64,
     pub too_late: u64,
     pub bad_lines: u64,
+    /// Arrival of the first and of the last post.
+    pub heard: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
 /// Why a replay stopped. What was committed before stays.
@@ -134,6 +136,8 @@ impl Replay<'_> {
             }
         }
         self.summary.posts += 1;
+        let (first, last) = self.summary.heard.unwrap_or((arrived, arrived));
+        self.summary.heard = Some((first.min(arrived), last.max(arrived)));
         self.hear(post, arrived);
         match self.pipeline.offer(post) {
             Offered::Nothing => {}

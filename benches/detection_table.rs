@@ -1,4 +1,5 @@
 //! The tables of docs/detection.md: `cargo bench --bench detection_table [-- tails|alarms|intervals] [tune]`.
+//! `-- focus RATE` prints the statistic of plain FOCuS for counts from standard input, for `benches/peers/focus.py`.
 
 #![allow(clippy::print_stdout, reason = "a table is what this program is for")]
 
@@ -27,6 +28,10 @@ fn main() {
     if !says("--bench") {
         return; // `cargo test --benches` only wants to know that it starts
     }
+    if says("focus") {
+        let rate = words.iter().find_map(|word| word.parse().ok()).unwrap_or(1.0);
+        return print_focus(rate);
+    }
     let all = !["tails", "alarms", "intervals"].into_iter().any(says);
     if all || says("tails") {
         tails(family);
@@ -46,6 +51,15 @@ struct PlainFocus(Focus);
 impl PlainFocus {
     fn step(&mut self, observed: f64, expected: Expected) -> f64 {
         self.0.step(observed, Expected { upper: expected.mean, dispersion: 1.0, ..expected }).llr
+    }
+}
+
+/// Reads a count a line; prints the statistic of each, and in how many minutes it lies.
+fn print_focus(rate: f64) {
+    let (mut focus, expected) = (Focus::default(), Expected { mean: rate, upper: rate, dispersion: 1.0 });
+    for count in std::io::stdin().lines().map_while(Result::ok).filter_map(|line| line.trim().parse().ok()) {
+        let score = focus.step(count, expected);
+        println!("{:.12} {}", score.llr, score.since);
     }
 }
 
@@ -83,6 +97,10 @@ enum Kind {
     EarsC2,
     /// Mean and deviation of the ten-minute counts of seven days.
     WeekZ,
+    /// The ratio to the mean of the same ten minutes of the seven days before; both with one report more.
+    TimeOfDay,
+    /// Short-term over long-term average (Earle et al. 2011): five minutes over an hour, with one report an hour more.
+    StaLta,
 }
 
 impl Windows {
@@ -97,6 +115,8 @@ impl Windows {
         let (windows, gap) = match self.kind {
             Kind::EarsC2 => (7, 2),
             Kind::WeekZ => (7 * 144, 0),
+            Kind::TimeOfDay => return self.time_of_day(),
+            Kind::StaLta => return self.sta_lta(),
         };
         let wanted = 10 * (1 + gap + windows);
         if self.history.len() > wanted {
@@ -124,16 +144,52 @@ impl Windows {
     }
 }
 
+impl Windows {
+    fn time_of_day(&mut self) -> f64 {
+        let week = 7 * DAY + 10;
+        if self.history.len() > week {
+            self.history.pop_front();
+        }
+        if self.history.len() < week {
+            return 0.0;
+        }
+        let now = self.history.iter().rev().take(10).sum::<f64>();
+        let before: f64 = (0..7).map(|day| self.history.range(day * DAY..day * DAY + 10).sum::<f64>()).sum();
+        (now + 1.0) / (before / 7.0 + 1.0)
+    }
+
+    fn sta_lta(&mut self) -> f64 {
+        if self.history.len() > 65 {
+            self.history.pop_front();
+        }
+        if self.history.len() < 65 {
+            return 0.0;
+        }
+        let short = self.history.range(60..).sum::<f64>() / 5.0;
+        short / (self.history.range(..60).sum::<f64>() / 60.0 + 1.0 / 60.0)
+    }
+}
+
 /// What is compared: our statistic, its peers, the informed limit, and ours less the default budget's threshold.
-const NAMES: [&str; 6] =
-    ["whatsdown", "EARS C2", "7-day z-score", "plain FOCuS", "informed", "whatsdown at the default budget"];
-const BUDGET: usize = 5;
+const NAMES: [&str; 8] = [
+    "whatsdown",
+    "EARS C2",
+    "7-day z-score",
+    "time-of-day ratio",
+    "STA/LTA",
+    "plain FOCuS",
+    "informed",
+    "whatsdown at the default budget",
+];
+const BUDGET: usize = 7;
 
 /// One node's detectors.
 struct Watched {
     ours: Node,
     ears_c2: Windows,
     week_z: Windows,
+    time_of_day: Windows,
+    sta_lta: Windows,
     plain: PlainFocus,
     informed: Informed,
 }
@@ -144,6 +200,8 @@ impl Watched {
             ours: Node::default(),
             ears_c2: Windows::new(Kind::EarsC2),
             week_z: Windows::new(Kind::WeekZ),
+            time_of_day: Windows::new(Kind::TimeOfDay),
+            sta_lta: Windows::new(Kind::StaLta),
             plain: PlainFocus::default(),
             informed: Informed { adds, size, statistic: 0.0 },
         }
@@ -163,6 +221,8 @@ impl Watched {
             ours.llr,
             self.ears_c2.step(observed),
             self.week_z.step(observed),
+            self.time_of_day.step(observed),
+            self.sta_lta.step(observed),
             self.plain.step(observed, expected),
             self.informed.step(observed, rate),
             if is_alarm(&ours, 0.0) { over } else { -1.0 },

@@ -215,7 +215,8 @@ impl<N: Network> Searcher<N> {
         let oldest = round.oldest.unwrap_or(began);
         if !reached && oldest > round.from {
             let why = format!("more posts for `{}` than {} pages", query.words, self.pace.pages);
-            found.lose(&self.name, round.from, oldest, why);
+            // Some networks tell whole seconds: others of the oldest one's may not have been reached.
+            found.lose(&self.name, round.from, oldest + TimeDelta::seconds(1), why);
         }
         query.read_until = Some(began);
         query.rest(now, self.pace.every);
@@ -230,8 +231,12 @@ impl<N: Network> Searcher<N> {
         if !self.network.proven() {
             return;
         }
-        let from = self.heard_until.unwrap_or(now - self.backfill()).max(now - self.backfill());
+        let floor = now - self.backfill();
+        let from = self.heard_until.unwrap_or(floor).max(floor);
         if until > from {
+            if let Some(before) = self.heard_until.filter(|before| *before < floor) {
+                found.lose(&self.name, before, floor, "off for longer than is read up".to_owned());
+            }
             found.hear(from, until);
             self.heard_until = Some(until);
         }

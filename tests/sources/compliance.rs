@@ -148,7 +148,7 @@ fn source(name: &str, server: &Http, cursors: &BTreeMap<String, Cursor>) -> Box<
     ] {
         pace.overlap = Duration::from_secs(3600);
     }
-    let all = build_all(&lab.config, &tags(&["tiktokdown"]), cursors);
+    let all = build_all(&lab.config, &tags(&["tiktokdown"]), cursors, Utc::now());
     let name = name.replace("HOST", &server.address.to_string());
     all.into_iter().find(|source| source.name() == name).unwrap_or_else(|| panic!("{name}"))
 }
@@ -178,7 +178,7 @@ fn every_source_is_held_to_the_rules() {
     lab.config.mastodon.instances = tags(&["social.example"]);
     lab.config.mastodon_streaming.instance = "social.example".to_owned();
     lab.config.mastodon_streaming.token = lab.config.x.token.clone();
-    let all = build_all(&lab.config, &tags(&["tiktokdown"]), &BTreeMap::new());
+    let all = build_all(&lab.config, &tags(&["tiktokdown"]), &BTreeMap::new(), Utc::now());
     let built: BTreeSet<String> = all.iter().map(|source| source.name().replace("social.example", "HOST")).collect();
     let table: BTreeSet<String> = POLLED.iter().map(|polled| polled.name).chain(STREAMS).map(str::to_owned).collect();
     assert_eq!(built, table, "left: what is built; right: what is in the tables");

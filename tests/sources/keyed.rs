@@ -326,7 +326,7 @@ fn a_search_is_read_back_to_where_it_was_and_what_is_too_much_is_a_gap() {
         let gap = found.events.iter().find_map(|event| if let Event::Gap(gap) = event { Some(gap) } else { None });
         assert_eq!(
             gap.map(|gap| (gap.from, gap.until)),
-            (number == 2).then(|| { (now - TimeDelta::hours(24), now - TimeDelta::seconds(119)) })
+            (number == 2).then(|| { (now - TimeDelta::hours(24), now - TimeDelta::seconds(118)) })
         );
     }
     // From there on nothing is missing, and a failure in the middle begins again at the newest post.

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod compliance;
+mod days;
 mod jetstream;
 mod keyed;
 mod mastodon;
@@ -42,8 +43,13 @@ fn build(config: &Config, tags: &[String], name: &str, cursor: Option<Cursor>, n
 }
 
 /// All sources of a configuration that are on.
-fn build_all(config: &Config, tags: &[String], cursors: &BTreeMap<String, Cursor>) -> Vec<Box<dyn Source>> {
-    let given = Given { services: &keyed::services(), cursors, now: Utc::now() };
+fn build_all(
+    config: &Config,
+    tags: &[String],
+    cursors: &BTreeMap<String, Cursor>,
+    now: DateTime<Utc>,
+) -> Vec<Box<dyn Source>> {
+    let given = Given { services: &keyed::services(), cursors, now };
     let mut all = source::build(config, tags, cursors, given.now).unwrap();
     all.append(&mut source::keyed::build(config, &given).unwrap().on);
     all

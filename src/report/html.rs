@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use std::fmt::Write as _;
 
 /// So many symptoms are told hour by hour.
-const SYMPTOMS_TOLD: usize = 4;
+const SYMPTOMS_TOLD: usize = 3;
 
 /// What the timeline looks like, also within a page; charts bring [`svg::STYLE`] in addition.
 pub const STYLE: &str = include_str!("document.css");

@@ -22,7 +22,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The step of the sparklines, in minutes.
-const STEP: i64 = 15;
+const STEP: i64 = 30;
 /// As many services are named in the summary; more are counted.
 const NAMED: usize = 3;
 const PLACES: usize = 14;

@@ -3,6 +3,7 @@
 //! client in [`http`].
 
 mod bridge;
+mod fence;
 mod html;
 pub mod http;
 pub mod jetstream;

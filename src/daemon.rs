@@ -50,8 +50,12 @@ pub async fn run(
     let (stop, stopped) = watch::channel(false);
     let mut job = Job {
         pipeline,
-        // One that costs money may have to wait for its next budget.
-        behind: sources.iter().filter(|it| !it.spends()).map(|source| source.name().to_owned()).collect(),
+        // One that costs money may have to wait for its next budget; notices can come late.
+        behind: sources
+            .iter()
+            .filter(|it| it.listens() && !it.spends())
+            .map(|source| source.name().to_owned())
+            .collect(),
         hold_until: Some(clock::now() + HOLD),
         silent: Vec::new(),
         told,

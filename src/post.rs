@@ -1,5 +1,6 @@
 //! What an ingestor hands over: a public post, a gap in the listening, or a deletion. No I/O.
 
+use crate::reading::{ServiceId, Stage};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -47,6 +48,12 @@ pub struct Post {
     /// The author speaks for the service.
     #[serde(default, skip_serializing_if = "is_false")]
     pub official: bool,
+    /// What the source states in fields of its own, so that it need not be read out of the words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notice: Option<Notice>,
+    /// The author passes on what others say, as newspapers do: an echo, never a report.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub news: bool,
     /// The author opted out of indexing: counted, never quoted.
     #[serde(default, skip_serializing_if = "is_false")]
     pub noindex: bool,
@@ -57,6 +64,16 @@ pub struct Post {
     /// is one of the post.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub copied_as: Option<Box<PostKey>>,
+}
+
+/// What a source states of a post: a status page of its incidents, a measurement of what it measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    /// What it is about.
+    pub services: Vec<ServiceId>,
+    /// How far an incident is. Where that is not stated, the words tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]

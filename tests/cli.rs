@@ -281,7 +281,10 @@ fn the_job_says_what_it_does_and_ends_in_order_when_it_is_told_to() {
     let home = home();
     let config = home.path().join("config.toml");
     let sources = "[sources.http]\nlocal_hosts = [\"127.0.0.1:9\"]\n[sources.bluesky]\nservers = [\"ws://127.0.0.1:9\"]\nprofiles = { enabled = false }\n";
-    std::fs::write(&config, format!("{sources}[sources.mastodon]\nenabled = false\n")).unwrap();
+    let off = |name: &&str| format!("[sources.{name}]\nenabled = false\n");
+    let off: String = ["mastodon", "hackernews", "lemmy", "ioda"].iter().map(off).collect();
+    let pages = "[sources.status]\nservices = [\"github\", \"discord\"]\n";
+    std::fs::write(&config, format!("{sources}{off}{pages}")).unwrap();
     let mut job = Command::new(assert_cmd::cargo::cargo_bin("whatsdown"))
         .args(["run", "--db", "live.db", "--config", "config.toml"])
         .current_dir(home.path())
@@ -289,7 +292,7 @@ fn the_job_says_what_it_does_and_ends_in_order_when_it_is_told_to() {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(job.stderr.take().unwrap()).lines();
-    assert_eq!(said.next().unwrap().unwrap(), "Listening to bluesky.");
+    assert_eq!(said.next().unwrap().unwrap(), "Listening to bluesky and 2 status pages.");
     assert_eq!(said.next().unwrap().unwrap(), "Database: live.db");
     assert!(said.any(|line| line.unwrap().contains("Ctrl-C ends")));
     assert!(Command::new("kill").arg(job.id().to_string()).status().unwrap().success());

@@ -89,7 +89,8 @@ fn keys_reach_their_servers_and_nothing_else() {
     let servers: String = ["x", "threads", "tumblr", "reddit"].into_iter().zip(&addresses).map(section).collect();
     let config = format!(
         "[sources.http]\nlocal_hosts = {addresses:?}\n[sources.bluesky]\nenabled = false\n\
-         [sources.mastodon]\nenabled = false\n[sources.mastodon_streaming]\ninstance = \"http://{}\"\n\
+         [sources.mastodon]\nenabled = false\n[sources.status]\nenabled = false\n[sources.lemmy]\nenabled = false\n\
+         [sources.hackernews]\nenabled = false\n[sources.ioda]\nenabled = false\n[sources.mastodon_streaming]\ninstance = \"http://{}\"\n\
          [sources.radar]\nserver = \"http://{}\"\n{servers}token_server = \"http://{}\"\npace = {{ spacing_seconds = 0.1 }}\n\
          [sources.x.search]\npace = {{ spacing_seconds = 0.1 }}\n",
         addresses[4], addresses[5], addresses[3]

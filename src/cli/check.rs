@@ -55,9 +55,9 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
         Ok(config) => {
             found.extend(in_words(&config));
             if found.is_empty() {
-                match context.keyed(&BTreeMap::new()) {
+                match context.sources(&BTreeMap::new()).and_then(|_| context.keyed(&BTreeMap::new())) {
                     Ok(keyed) => off = keyed.off,
-                    Err(stop) => found.extend(in_keys(stop, file.as_deref())),
+                    Err(stop) => found.extend(in_sources(stop, file.as_deref())),
                 }
             }
         }
@@ -82,8 +82,8 @@ pub fn run(_: &Args, context: &mut Context) -> Result<Exit, Stop> {
     Ok(if found.is_empty() { Exit::Done } else { Exit::Usage })
 }
 
-/// What is wrong with the keys that the configuration names, or with what they are for.
-fn in_keys(stop: Stop, file: Option<&Path>) -> Option<Found> {
+/// What is wrong with the sources that the configuration names, or with their keys.
+fn in_sources(stop: Stop, file: Option<&Path>) -> Option<Found> {
     let Stop::Failure(failure) = stop else { return None };
     let file = file.unwrap_or(Path::new("data/default.toml")).display().to_string();
     Some(Found { file, line: None, message: failure.message, hint: failure.hint.unwrap_or_default() })

@@ -12,12 +12,13 @@ use crate::config::{self, Config};
 use crate::pipeline::replay::ReplayError;
 use crate::pipeline::{PipelineError, Retention};
 use crate::reading::place::Places;
-use crate::reading::{self, Catalogue, Lexicon, Problem, ServiceId};
+use crate::reading::{self, Catalogue, Lexicon, Notices, Problem, ServiceId};
 use crate::report::ink::Ink;
 use crate::report::{Audience, escape};
 use crate::select::{self, Wrong};
 use crate::source::http::Client;
 use crate::source::keyed::{self, Given, Keyed, Watched};
+use crate::source::status::Readable;
 use crate::source::{self, Cursor, Source};
 use crate::store::{self, StoreError};
 use crate::track::Settings;
@@ -95,17 +96,32 @@ impl Context {
         let lexicons = self.lexicons()?;
         let hashtags: Vec<String> =
             self.catalogue()?.services().iter().flat_map(|service| service.followed_tags(&lexicons)).collect();
-        let sources = source::build(&self.config()?.sources, &hashtags, cursors, clock::now());
-        let mut sources = sources.map_err(wrong_sources)?;
+        let services = self.watched()?;
+        let given = Given { services: &services, cursors, now: clock::now() };
+        let mut sources = source::build(&self.config()?.sources, &hashtags, &given).map_err(wrong_sources)?;
         sources.append(&mut self.keyed(cursors)?.on);
         Ok(sources)
     }
 
+    /// The services as sources know them.
+    fn watched(&self) -> Result<Vec<Watched>, Stop> {
+        let readable = |(notices, page): (&Notices, &str)| Readable {
+            dialect: notices.dialect,
+            page: page.to_owned(),
+            parts: notices.parts.clone(),
+        };
+        let watched = |service: &reading::Service| Watched {
+            id: service.id.to_string(),
+            name: service.name.clone(),
+            status: service.readable_page().map(readable),
+            networks: service.networks.clone(),
+        };
+        Ok(self.catalogue()?.services().iter().map(watched).collect())
+    }
+
     /// The sources that need a key, those that are on and those that are off.
     pub fn keyed(&self, cursors: &BTreeMap<String, Cursor>) -> Result<Keyed, Stop> {
-        let catalogue = self.catalogue()?;
-        let watched = |service: &reading::Service| Watched { id: service.id.to_string(), name: service.name.clone() };
-        let services: Vec<Watched> = catalogue.services().iter().map(watched).collect();
+        let services = self.watched()?;
         let given = Given { services: &services, cursors, now: clock::now() };
         keyed::build(&self.config()?.sources, &given).map_err(wrong_sources)
     }

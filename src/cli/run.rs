@@ -94,10 +94,16 @@ fn timelines(configured: &Path, database: &Path) -> PathBuf {
 }
 
 fn greeting(sources: &[Box<dyn Source>], database: &Path, folder: &Path) -> String {
-    let names: Vec<&str> = sources.iter().map(|source| source.name()).collect();
+    let (pages, others): (Vec<&str>, Vec<&str>) =
+        sources.iter().map(|source| source.name()).partition(|name| name.starts_with("status:"));
+    let pages = match pages.len() {
+        0 => String::new(),
+        1 => " and 1 status page".to_owned(),
+        count => format!(" and {count} status pages"),
+    };
     format!(
-        "Listening to {}.\nDatabase: {}\nTimelines: {}\nAsk with `whatsdown status` from another terminal; Ctrl-C ends.",
-        names.join(", "),
+        "Listening to {}{pages}.\nDatabase: {}\nTimelines: {}\nAsk with `whatsdown status` from another terminal; Ctrl-C ends.",
+        others.join(", "),
         database.display(),
         folder.display()
     )

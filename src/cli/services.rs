@@ -23,6 +23,8 @@ struct Row<'a> {
     /// By network.
     accounts: BTreeMap<&'a str, Vec<&'a str>>,
     status: Option<&'a str>,
+    /// How a program reads that page, where one can.
+    dialect: Option<&'static str>,
 }
 
 impl<'a> Row<'a> {
@@ -36,6 +38,7 @@ impl<'a> Row<'a> {
                 .map(|(network, names)| (network.as_str(), names.iter().map(|word| word.text.as_str()).collect()))
                 .collect(),
             status: service.status.as_deref(),
+            dialect: service.readable_page().map(|(notices, _)| notices.dialect.as_str()),
         }
     }
 }

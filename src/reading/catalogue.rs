@@ -4,7 +4,7 @@ use super::fold::Folded;
 use super::lexicon::Lexicon;
 use super::phrases::{Pattern, SYNTAX};
 use super::problem::{DataFile, Problem, Word};
-use super::{ServiceId, Symptom};
+use super::{Dialect, ServiceId, Symptom};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -34,9 +34,25 @@ pub struct Service {
     pub parts: BTreeMap<Symptom, Vec<Word>>,
     /// Its official status page.
     pub status: Option<String>,
+    /// How a program reads that page.
+    pub notices: Option<Notices>,
+    /// The numbers of its autonomous systems, where it is a carrier.
+    pub networks: Vec<u32>,
     /// The source of posts that it is itself: a platform that is down cannot report itself.
     pub source: Option<String>,
     defined: Word,
+}
+
+/// How a program reads a status page.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Notices {
+    pub dialect: Dialect,
+    /// Where, if not at the service's `status`.
+    pub page: Option<String>,
+    /// What of the page is the service, where it is about others too: names of its parts, or of its titles.
+    #[serde(default)]
+    pub parts: Vec<String>,
 }
 
 /// All services, in the order of the file.
@@ -72,6 +88,9 @@ struct Entry {
     #[serde(default)]
     parts: BTreeMap<Symptom, Vec<Spanned<String>>>,
     status: Option<String>,
+    notices: Option<Notices>,
+    #[serde(default)]
+    networks: Vec<u32>,
     source: Option<String>,
 }
 
@@ -145,6 +164,12 @@ impl Catalogue {
                     "its name is an ordinary word: give `near` some words of its field",
                 ));
             }
+            if service.notices.is_some() && service.readable_page().is_none() {
+                problems.push(service.defined.problem(
+                    format!("the notices of `{}` are nowhere", service.id),
+                    "give it `status`, the page's address, or `notices.page`",
+                ));
+            }
             let accounts = service.accounts.values().flatten().map(|word| (word, "@"));
             for (word, mark) in service.named().map(|word| (word, "")).chain(accounts) {
                 let folded = Folded::text_of(&word.text);
@@ -174,6 +199,8 @@ impl Entry {
             accounts: self.accounts.into_iter().map(|(network, names)| (network, file.words(names))).collect(),
             parts: self.parts.into_iter().map(|(symptom, words)| (symptom, file.words(words))).collect(),
             status: self.status,
+            notices: self.notices,
+            networks: self.networks,
             source: self.source,
             defined,
         }
@@ -197,6 +224,8 @@ impl Service {
             self.parts.entry(symptom).or_default().extend(words);
         }
         self.status = added.status.or(self.status.take());
+        self.notices = added.notices.or(self.notices.take());
+        self.networks.extend(added.networks);
         self.source = added.source.or(self.source.take());
     }
 
@@ -232,6 +261,12 @@ impl Service {
             }
         }
         problems
+    }
+
+    /// The page that a program can read, and how.
+    pub fn readable_page(&self) -> Option<(&Notices, &str)> {
+        let notices = self.notices.as_ref()?;
+        Some((notices, notices.page.as_deref().or(self.status.as_deref())?))
     }
 
     /// All its names, whether or not they need more to count.

@@ -11,7 +11,7 @@ pub mod place;
 pub mod problem;
 mod reader;
 
-pub use catalogue::{Catalogue, Service};
+pub use catalogue::{Catalogue, Notices, Service};
 pub use lexicon::Lexicon;
 pub use problem::Problem;
 pub use reader::{Reader, ReaderError};
@@ -114,6 +114,21 @@ words! {
 words! {
     /// How far an official post goes.
     Stage { Acknowledged = "acknowledged", Resolved = "resolved" }
+}
+
+words! {
+    /// How a status page speaks to programs: whose software it is.
+    Dialect {
+        /// Atlassian Statuspage and those that answer as it does, such as incident.io.
+        Statuspage = "statuspage",
+        Instatus = "instatus",
+        BetterStack = "betterstack",
+        Slack = "slack",
+        /// Google Cloud and Google Workspace.
+        Google = "google",
+        Aws = "aws",
+        Azure = "azure",
+    }
 }
 
 words! {

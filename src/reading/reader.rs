@@ -8,8 +8,8 @@ use super::names::{Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
 use super::place::Places;
 use super::problem::Word;
-use super::{Kind, PlaceSource, PostReading, Reading, Span, Stage, Surface, Symptom};
-use crate::post::Post;
+use super::{Kind, PlaceSource, PostReading, Reading, ServiceId, Span, Stage, Surface, Symptom};
+use crate::post::{Notice, Post};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
@@ -78,7 +78,9 @@ impl Reader {
     pub fn read(&self, post: &Post) -> PostReading {
         let text = post.read_text();
         let speaks_for = self.names.account(&post.source, &post.author);
-        let mut readings = if post.official || speaks_for.is_some() {
+        let mut readings = if let Some(notice) = post.notice.as_ref().filter(|_| post.news) {
+            self.measured(text, notice)
+        } else if post.official || post.notice.is_some() || speaks_for.is_some() {
             self.official(text, post, speaks_for)
         } else if self.names.any(&Folded::text_of(text)) {
             self.readings(text, post)
@@ -122,10 +124,12 @@ impl Reader {
         let mut hits = self.phrases.find(&masked.text, self.language(post));
         hits.retain(|hit| hit.sense.contest() != Some(Contest::Official));
         let verdicts = judge(&masked.text, mentions, hits, &self.joiners);
-        verdicts.into_iter().filter_map(|verdict| self.reading(text, &masked, verdict, None)).collect()
+        let readings = verdicts.into_iter().filter_map(|verdict| self.reading(text, &masked, verdict, None));
+        // Whoever passes on what others say reports nothing.
+        readings.map(|reading| if post.news { Reading { kind: Kind::Echo, ..reading } } else { reading }).collect()
     }
 
-    /// An account speaks for its service; else for the services that it names.
+    /// An account speaks for its service, a notice for those that it states; else it is for the services that are named.
     fn official(&self, text: &str, post: &Post, speaks_for: Option<usize>) -> Vec<Reading> {
         let folded = Folded::new(text);
         let (mentions, opaque) = self.names.find(text, &folded);
@@ -135,14 +139,21 @@ impl Reader {
             hits.into_iter().partition(|hit| hit.sense.contest() == Some(Contest::Official));
         hits.extend(strongest(stages));
         let says = |stage| hits.iter().any(|hit| hit.sense == Sense::Stage(stage));
-        let stage = match (says(Stage::Resolved), says(Stage::Acknowledged)) {
-            (true, _) => Stage::Resolved,
-            (false, true) => Stage::Acknowledged,
-            (false, false) => return Vec::new(),
+        let stated = post.notice.as_ref();
+        let stage = match (stated.and_then(|notice| notice.stage), says(Stage::Resolved), says(Stage::Acknowledged)) {
+            (Some(stage), ..) => stage,
+            (None, true, _) => Stage::Resolved,
+            (None, false, true) => Stage::Acknowledged,
+            (None, false, false) => return Vec::new(),
         };
-        let speaks_for = speaks_for.or_else(|| self.named_by(&post.author));
         let named = || mentions.iter().filter(|mention| mention.sure).map(|mention| mention.service);
-        let services: BTreeSet<usize> = speaks_for.map_or_else(|| named().collect(), |service| [service].into());
+        let services: BTreeSet<usize> = match stated {
+            Some(notice) => self.places_of(&notice.services),
+            None => match speaks_for.or_else(|| self.named_by(&post.author)) {
+                Some(service) => [service].into(),
+                None => named().collect(),
+            },
+        };
         let told = |hit: &&Hit| {
             matches!(hit.sense, Sense::Fails(_) | Sense::Part(_) | Sense::PartOf(..) | Sense::On(_))
                 || hit.sense == Sense::Stage(stage)
@@ -154,6 +165,20 @@ impl Reader {
             hits: hits.iter().filter(told).cloned().collect(),
         });
         verdicts.filter_map(|verdict| self.reading(text, &masked, verdict, Some(stage))).collect()
+    }
+
+    /// What is passed on, of services that are stated.
+    fn measured(&self, text: &str, notice: &Notice) -> Vec<Reading> {
+        let services = self.places_of(&notice.services);
+        let verdicts =
+            services.into_iter().map(|service| Verdict { service, kind: Kind::Echo, mentions: vec![], hits: vec![] });
+        verdicts.filter_map(|verdict| self.reading(text, &Folded::new(text), verdict, None)).collect()
+    }
+
+    /// Where these services stand in the catalogue.
+    fn places_of(&self, ids: &[ServiceId]) -> BTreeSet<usize> {
+        let services = self.catalogue.services().iter().enumerate();
+        services.filter(|(_, service)| ids.contains(&service.id)).map(|(place, _)| place).collect()
     }
 
     /// The service that an account's name begins with: `tiktoksupport`.
@@ -270,6 +295,32 @@ mod tests {
         assert_eq!(official("We are looking into it"), [(Kind::Official, Some(Stage::Acknowledged))]);
         assert_eq!(official("Back to normal!"), [(Kind::Official, Some(Stage::Resolved))]);
         assert_eq!(official("Meet this month's creators"), []);
+    }
+
+    #[test]
+    fn a_notice_says_of_what_and_how_far_whatever_its_words() {
+        let services = vec![ServiceId::new("fortnite"), ServiceId::new("nobody"), ServiceId::new("epicgames")];
+        let notice = Some(Notice { services, stage: Some(Stage::Acknowledged) });
+        // The words sound like an end, and name another service.
+        let text = "Log-in at GitHub: this incident has been resolved".to_owned();
+        let post = Post { source: "status".into(), author: "status.example".into(), text, notice, ..Post::default() };
+        let readings = READER.read(&post).readings;
+        let said: Vec<_> = readings.iter().map(|it| (it.service.as_str(), it.kind, it.stage)).collect();
+        let acknowledged = Some(Stage::Acknowledged);
+        assert_eq!(said, [("fortnite", Kind::Official, acknowledged), ("epicgames", Kind::Official, acknowledged)]);
+    }
+
+    #[test]
+    fn news_are_an_echo_whatever_their_words() {
+        let news = |text: &str| {
+            let post = Post { text: text.to_owned(), news: true, ..Post::default() };
+            READER.read(&post).readings.iter().map(|reading| reading.kind).collect::<Vec<_>>()
+        };
+        assert_eq!(news("TikTok is down, I can't log in"), [Kind::Echo]);
+        assert_eq!(news("TikTok has new filters"), []);
+        let notice = Some(Notice { services: vec![ServiceId::new("rogers")], stage: None });
+        let measured = Post { text: "synthetic".to_owned(), news: true, notice, ..Post::default() };
+        assert_eq!(READER.read(&measured).readings[0].kind, Kind::Echo);
     }
 
     #[test]

@@ -8,7 +8,10 @@ use crate::alert::receiver::Call;
 use crate::secret::Secret;
 use chrono::{DateTime, Utc};
 use futures_util::StreamExt;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderMap, HeaderValue, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    USER_AGENT,
+};
 use reqwest::redirect::Policy;
 use reqwest::{RequestBuilder, StatusCode, Url};
 use rustls::pki_types::CertificateDer;
@@ -62,9 +65,24 @@ pub struct Client {
     connect_timeout: Duration,
 }
 
+/// By which a server knows that a page is still as we have it (RFC 9110, 13).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    etag: Option<HeaderValue>,
+    last_modified: Option<HeaderValue>,
+}
+
+impl Validators {
+    fn of(headers: &HeaderMap) -> Validators {
+        let [etag, last_modified] = [ETAG, LAST_MODIFIED].map(|name| headers.get(name).cloned());
+        Validators { etag, last_modified }
+    }
+}
+
 /// A page, and what its headers say of the rate limit.
 pub struct Answer {
     pub page: Page,
+    pub validators: Validators,
     pub remaining: Option<u32>,
     /// Set when no request is left: how long until there are some.
     pub wait: Option<Duration>,
@@ -111,6 +129,23 @@ impl Client {
         self.ask(self.http.get(with_key(url, key)), url, key, now).await
     }
 
+    /// Gets a page as [`Client::get`] does, or 304 if it is still the one that `known` came with.
+    pub async fn get_changed(
+        &self,
+        url: &Url,
+        key: Option<&Key>,
+        known: &Validators,
+        now: DateTime<Utc>,
+    ) -> Result<Answer, SourceError> {
+        let mut request = self.http.get(with_key(url, key));
+        for (name, value) in [(IF_NONE_MATCH, &known.etag), (IF_MODIFIED_SINCE, &known.last_modified)] {
+            if let Some(value) = value {
+                request = request.header(name, value);
+            }
+        }
+        self.ask(request, url, key, now).await
+    }
+
     /// Sends a form, and gets a page as [`Client::get`] does.
     pub async fn post(
         &self,
@@ -142,6 +177,7 @@ impl Client {
         judge(url, status, response.headers(), key.is_some(), now)?;
         let remaining = limits::remaining(response.headers());
         let wait = limits::wait(response.headers(), now).filter(|_| remaining == Some(0));
+        let validators = Validators::of(response.headers());
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
@@ -151,7 +187,7 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer { page: Page { asked_at: now, status, body }, remaining, wait })
+        Ok(Answer { page: Page { asked_at: now, status, body }, validators, remaining, wait })
     }
 
     /// Sends to a receiver of alerts. Any status is the caller's to judge.

@@ -1,16 +1,21 @@
 //! The sources that need a key: which of them are on, and why the others are not. docs/keys.md tells how to get the keys.
 
+use super::status::Readable;
 use super::{Config, ConfigError, Cursor, Source, mastodon, radar, reddit, threads, tumblr, x};
 use crate::secret::{KeyPlace, Secret};
 use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// A service that can be searched for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Watched {
     pub id: String,
     /// As it calls itself.
     pub name: String,
+    /// Its status page, where a program can read it.
+    pub status: Option<Readable>,
+    /// The numbers of its autonomous systems, where it is a carrier.
+    pub networks: Vec<u32>,
 }
 
 /// A source that is off.
@@ -123,7 +128,11 @@ mod tests {
 
     #[test]
     fn queries_hold_every_name_and_keep_to_their_length() {
-        let service = |number: usize| Watched { id: format!("s{number}"), name: format!("Service {number}") };
+        let service = |number: usize| Watched {
+            id: format!("s{number}"),
+            name: format!("Service {number}"),
+            ..Watched::default()
+        };
         let services: Vec<Watched> = (0..40).map(service).collect();
         let queries = queries(&services.iter().collect::<Vec<_>>(), " -is:retweet", 512);
         assert!(queries.len() > 1 && queries.iter().all(|query| query.len() <= 512 && query.ends_with(" -is:retweet")));

@@ -3,11 +3,15 @@
 //! client in [`http`].
 
 mod bridge;
+pub mod feed;
 mod fence;
+mod hackernews;
 mod html;
 pub mod http;
+mod ioda;
 pub mod jetstream;
 pub mod keyed;
+mod lemmy;
 pub(crate) mod limits;
 pub mod mastodon;
 pub mod profiles;
@@ -18,17 +22,19 @@ pub mod runner;
 mod scrub;
 mod search;
 pub mod spending;
+pub mod status;
 mod threads;
 mod tumblr;
+mod utf16;
 mod x;
 
 use crate::post::{Event, Gap};
 use crate::secret::SecretError;
 use chrono::{DateTime, Utc};
 use http::Key;
+use keyed::Given;
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Deserializer, Serialize};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -135,6 +141,8 @@ pub struct Request {
 pub enum RequestKind {
     /// One answer to one HTTP GET.
     Page,
+    /// The same, or 304 if the page is as it was when its last answer was read.
+    Changed,
     /// The same, to a form that is posted.
     Form(&'static str),
     /// WebSocket frames, until one side closes or no frame that can be read has come for `silence`.
@@ -211,6 +219,12 @@ pub trait Source: Send {
         false
     }
 
+    /// Whether it hears what people write, so that its silence means something. One that brings notices alone makes no
+    /// time count as heard, and nobody waits for it.
+    fn listens(&self) -> bool {
+        true
+    }
+
     /// What is said to a server when a stream is open.
     fn greeting(&self) -> Vec<String> {
         Vec::new()
@@ -272,6 +286,12 @@ pub enum ConfigError {
     NoHashtags,
     #[error("`{key}` names no service of the catalogue: `{value}`")]
     NoSuchService { key: &'static str, value: String },
+    #[error(
+        "`{key}`: no program can read a status page of `{value}`; give it `notices` in a file of `reading.services`"
+    )]
+    NoStatusPage { key: &'static str, value: String },
+    #[error("`{key}`: `{value}` names another feed too, or nothing; give each a name of its own")]
+    BadName { key: &'static str, value: String },
     #[error("`{key}`: {cause}")]
     Key { key: &'static str, cause: SecretError },
     #[error("the stored cursor of {name} cannot be read: {cause}; delete the source's row to begin anew")]
@@ -299,6 +319,11 @@ pub struct Config {
     pub threads: threads::Config,
     pub tumblr: tumblr::Config,
     pub radar: radar::Config,
+    pub status: status::Config,
+    pub hackernews: hackernews::Config,
+    pub lemmy: lemmy::Config,
+    pub feeds: feed::Config,
+    pub ioda: ioda::Config,
 }
 
 impl Config {
@@ -317,16 +342,12 @@ impl Config {
     }
 }
 
-/// Makes the sources that are enabled. `hashtags` are the catalogue's, `cursors` those stored by name.
+/// Makes the sources that need no key and are enabled. `hashtags` are the catalogue's.
 ///
 /// # Errors
-/// A server's name or a stored cursor that cannot be understood.
-pub fn build(
-    config: &Config,
-    hashtags: &[String],
-    cursors: &BTreeMap<String, Cursor>,
-    now: DateTime<Utc>,
-) -> Result<Vec<Box<dyn Source>>, ConfigError> {
+/// A server's name or a stored cursor that cannot be understood, an unknown service.
+pub fn build(config: &Config, hashtags: &[String], given: &Given<'_>) -> Result<Vec<Box<dyn Source>>, ConfigError> {
+    let Given { cursors, now, .. } = *given;
     let mut sources: Vec<Box<dyn Source>> = Vec::new();
     if config.bluesky.enabled {
         sources.push(Box::new(jetstream::Jetstream::new(&config.bluesky, config.mastodon.enabled, cursors)?));
@@ -347,6 +368,19 @@ pub fn build(
             )?));
         }
     }
+    if config.hackernews.enabled {
+        sources.push(hackernews::source(&config.hackernews, given)?);
+    }
+    if config.lemmy.enabled {
+        sources.append(&mut lemmy::sources(&config.lemmy, config.mastodon.enabled, given)?);
+    }
+    if config.status.enabled {
+        sources.append(&mut status::sources(&config.status, given)?);
+    }
+    if config.ioda.enabled {
+        sources.push(ioda::source(&config.ioda, given)?);
+    }
+    sources.append(&mut feed::sources(&config.feeds, given)?);
     Ok(sources)
 }
 

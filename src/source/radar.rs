@@ -67,6 +67,10 @@ impl Source for Radar {
         self.every
     }
 
+    fn listens(&self) -> bool {
+        false
+    }
+
     fn next(&mut self, _now: DateTime<Utc>) -> Request {
         Request { url: self.url.clone(), at: self.due, kind: RequestKind::Page }
     }

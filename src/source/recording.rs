@@ -3,6 +3,7 @@
 
 use super::http::Key;
 use super::scrub::Scrub;
+use super::utf16::decoded;
 use super::{Cursor, Found, Page, Reply, Request, Source, SourceError, host_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{StatusCode, Url};
@@ -49,7 +50,7 @@ impl Recorder {
         let scrub = Scrub::new(self.key, &host_of(url));
         lines.push(match reply {
             // A dictionary tells nothing of how posts are read.
-            Reply::Page(page) if std::str::from_utf8(&page.body).is_err() => return,
+            Reply::Page(page) if std::str::from_utf8(&decoded(&page.body)).is_err() => return,
             Reply::Page(page) => Line {
                 at: page.asked_at,
                 asked: Some(url.path().to_owned()),
@@ -90,6 +91,10 @@ impl Source for Recorder {
 
     fn spends(&self) -> bool {
         self.source.spends()
+    }
+
+    fn listens(&self) -> bool {
+        self.source.listens()
     }
 
     fn greeting(&self) -> Vec<String> {

@@ -1,12 +1,14 @@
 //! The one loop that waits: it asks each source what to ask, keeps to the budgets, fetches, retries and
 //! reports. It can be cancelled at any await, because a cursor only leaves it together with what was read.
 
-use super::http::{Client, closed};
+use super::http::{Client, Validators, closed};
 use super::limits::{Budgets, backoff};
 use super::profiles::{self, Profiles};
 use super::{Batch, Failure, Found, Health, Reply, Request, RequestKind, Source, SourceError, State, host_of};
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::{SinkExt, StreamExt};
+use reqwest::{StatusCode, Url};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -59,6 +61,7 @@ pub async fn run(
             backoff,
             batches: batches.clone(),
             health: Health::default(),
+            known: BTreeMap::new(),
             failures: 0,
         };
         let mut shutdown = shutdown.clone();
@@ -94,6 +97,8 @@ struct Task {
     backoff: Backoff,
     batches: mpsc::Sender<Batch>,
     health: Health,
+    /// Of the pages that were read last.
+    known: BTreeMap<Url, Validators>,
     /// In a row.
     failures: u32,
 }
@@ -118,7 +123,7 @@ impl Task {
             until(request.at, self.clock).await;
             self.budgets.admit(&host_of(&request.url), self.source.spacing()).await;
             let done = match request.kind {
-                RequestKind::Page | RequestKind::Form(_) => self.poll(&request).await,
+                RequestKind::Page | RequestKind::Changed | RequestKind::Form(_) => self.poll(&request).await,
                 RequestKind::Stream { silence } => self.listen(&request, silence).await,
             };
             match done {
@@ -140,6 +145,10 @@ impl Task {
             self.batches.send(self.batch_here(Found::default())).await.map_err(|_| End::NobodyListens)?;
         }
         let answer = match request.kind {
+            RequestKind::Changed => {
+                let known = self.known.get(&request.url).cloned().unwrap_or_default();
+                self.client.get_changed(&request.url, key.as_ref(), &known, now).await?
+            }
             RequestKind::Form(form) => self.client.post(&request.url, form, key.as_ref(), now).await?,
             _ => self.client.get(&request.url, key.as_ref(), now).await?,
         };
@@ -149,6 +158,10 @@ impl Task {
         }
         let mut found = Found::default();
         self.source.read(Reply::Page(&answer.page), (self.clock)(), &mut found)?;
+        if request.kind == RequestKind::Changed && answer.page.status == StatusCode::OK {
+            // Only what was read need not be sent again.
+            self.known.insert(request.url.clone(), answer.validators);
+        }
         // A page without posts is told too: it need not be read again. Only before there is anything to store, it is not.
         if found.is_empty() && self.source.cursor().is_none() {
             return Ok(());

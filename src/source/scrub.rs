@@ -2,7 +2,8 @@
 //! of the same form, the same ones everywhere in one recording; letters of texts become `x`. What is not known to be
 //! harmless is taken for a name.
 
-use chrono::DateTime;
+use super::utf16::decoded;
+use chrono::{DateTime, NaiveDateTime};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -87,6 +88,7 @@ impl Scrub {
 
     /// A whole answer: JSON, a feed, or text.
     pub fn body(&self, body: &[u8]) -> Value {
+        let body = &*decoded(body);
         match serde_json::from_slice(body) {
             Ok(json) => self.value("", json),
             Err(_) => Value::String(markup(&String::from_utf8_lossy(body))),
@@ -193,7 +195,7 @@ impl Scrub {
     }
 }
 
-/// A text, perhaps with markup: the tags stay, of their attributes only the class.
+/// A text, perhaps with markup: the tags stay, of their attributes only the class and what tells a feed's form.
 fn markup(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -207,12 +209,24 @@ fn markup(text: &str) -> String {
         let name = tag.split(char::is_whitespace).next().unwrap_or_default();
         let class = tag.split_once("class=\"").and_then(|(_, class)| class.split_once('"'));
         let class = class.map_or(String::new(), |(class, _)| format!(" class=\"{class}\""));
+        let kept = tag
+            .split_whitespace()
+            .skip(1)
+            .filter(|it| is_form(it))
+            .fold(String::new(), |kept, it| kept + " " + it.trim_end_matches('/'));
         let end = if tag.ends_with('/') && !name.ends_with('/') { "/" } else { "" };
-        let _ = write!(out, "<{name}{class}{end}>");
+        let _ = write!(out, "<{name}{class}{kept}{end}>");
         rest = after;
     }
     out.push_str(&masked(rest));
     out
+}
+
+/// Whether an attribute says in which form a feed is written, as `version="2.0"` does.
+fn is_form(attribute: &str) -> bool {
+    let Some((name, value)) = attribute.trim_end_matches(['/', '?']).split_once('=') else { return false };
+    let forms = ["version", "encoding", "rel", "type", "isPermaLink"];
+    (forms.contains(&name) || name.starts_with("xmlns")) && value.len() > 1 && value.ends_with(['"', '\''])
 }
 
 /// A text without its words: letters and digits become `x` and `0` of as many bytes. Hashtags, entities and times stay.
@@ -258,6 +272,7 @@ fn is_time(text: &str) -> bool {
     DateTime::parse_from_rfc3339(text).is_ok()
         || DateTime::parse_from_rfc2822(text).is_ok()
         || DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%z").is_ok()
+        || text.parse::<NaiveDateTime>().is_ok()
 }
 
 #[cfg(test)]
@@ -317,8 +332,7 @@ mod tests {
     fn feeds_keep_their_elements_and_times() {
         let feed = "<?xml version=\"1.0\"?><rss><item><title>Login fails</title><pubDate>Wed, 14 Oct 2026 18:10:29 GMT</pubDate></item></rss>";
         let scrubbed = scrub().body(feed.as_bytes());
-        let wanted =
-            "<?xml><rss><item><title>Xxxxx xxxxx</title><pubDate>Wed, 14 Oct 2026 18:10:29 GMT</pubDate></item></rss>";
+        let wanted = "<?xml version=\"1.0\"?><rss><item><title>Xxxxx xxxxx</title><pubDate>Wed, 14 Oct 2026 18:10:29 GMT</pubDate></item></rss>";
         assert_eq!(scrubbed, wanted);
     }
 

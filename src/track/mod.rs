@@ -6,7 +6,7 @@ mod service;
 pub use node::NodeTrack;
 pub use service::find;
 
-use crate::count::{Exposure, KeyHash, ListeningSpan, Mention};
+use crate::count::{Exposure, KeyHash, ListeningSpan, Mention, Tally};
 use crate::detect::Score;
 use crate::detect::calibrate::Budget;
 use crate::incident::Incident;
@@ -72,7 +72,9 @@ impl Track {
 
     /// Takes a mention that was not seen before. One that is too late to be scored is left to the counter.
     pub fn add(&mut self, mention: &Mention) {
-        if self.clock.is_some_and(|clock| mention.minute() <= clock - SETTLING) {
+        // The service's own words are no count: they may come late.
+        let counted = mention.tally != Tally::Official;
+        if counted && self.clock.is_some_and(|clock| mention.minute() <= clock - SETTLING) {
             return;
         }
         self.services.entry(mention.service.clone()).or_default().add(mention);

@@ -47,7 +47,9 @@ impl ServiceTrack {
         let minute = self.mentions.entry(mention.minute()).or_default();
         let place = minute.partition_point(|other| other.order() < mention.order());
         minute.insert(place, mention.clone());
-        self.dirty.insert(mention.minute());
+        if mention.tally != Tally::Official {
+            self.dirty.insert(mention.minute());
+        }
     }
 
     /// How many regions are watched.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use whatsdown::post::{Event, Post};
 use whatsdown::secret::KeyPlace;
+use whatsdown::source::feed::{News, Official};
 use whatsdown::source::http::Client;
 use whatsdown::source::keyed::{Given, Keyed, Watched, build};
 use whatsdown::source::spending::Micros;
@@ -52,6 +53,8 @@ impl Lab {
             &mut config.threads.server,
             &mut config.tumblr.server,
             &mut config.radar.server,
+            &mut config.hackernews.server,
+            &mut config.ioda.server,
         ] {
             server.clone_into(at);
         }
@@ -63,6 +66,10 @@ impl Lab {
         ] {
             *services = vec!["tiktok".to_owned()];
         }
+        config.lemmy.instances = vec![server.to_owned()];
+        let url = format!("{server}/feed");
+        config.feeds.news = vec![News { name: "news".to_owned(), url: url.clone() }];
+        config.feeds.official = vec![Official { service: "tiktok".to_owned(), url }];
         config.http.local_hosts = [server.trim_start_matches("http://").to_owned()].into();
         Lab { config, folder }
     }
@@ -72,6 +79,10 @@ impl Lab {
         let mut lab = Lab::new(&format!("http://{}", server.address));
         let quick = Duration::from_millis(20);
         (lab.config.x.counts.every, lab.config.radar.every) = (quick, quick);
+        for every in [&mut lab.config.status.every, &mut lab.config.ioda.every, &mut lab.config.feeds.every] {
+            *every = 2 * quick; // jitter, and pages of two halves
+        }
+        (lab.config.hackernews.pace.pages, lab.config.lemmy.pace.pages) = (3, 3);
         lab.config.x.counts.dollars_a_day = Micros(1_000_000_000_000);
         lab.config.x.search.price.dollars_a_day = Micros(1_000_000_000);
         for pace in [
@@ -79,6 +90,8 @@ impl Lab {
             &mut lab.config.reddit.pace,
             &mut lab.config.threads.pace,
             &mut lab.config.tumblr.pace,
+            &mut lab.config.hackernews.pace,
+            &mut lab.config.lemmy.pace,
         ] {
             (pace.spacing, pace.every) = (quick, quick);
         }
@@ -100,7 +113,7 @@ impl Lab {
 }
 
 pub fn services() -> Vec<Watched> {
-    let watched = |(id, name): (&str, &str)| Watched { id: id.to_owned(), name: name.to_owned() };
+    let watched = |(id, name): (&str, &str)| Watched { id: id.to_owned(), name: name.to_owned(), ..Watched::default() };
     [("tiktok", "TikTok"), ("x", "X"), ("primevideo", "Prime Video")].map(watched).into()
 }
 

@@ -208,7 +208,7 @@ fn mistakes_in_the_configuration_are_told() {
     let mut config = only_mastodon();
     let build = |config: &Config, cursor: &str| {
         let cursors = [(NAME.to_owned(), Cursor(cursor.to_owned()))].into();
-        whatsdown::source::build(config, &tags(&["x"]), &cursors, Utc::now()).err()
+        crate::made(config, &tags(&["x"]), &cursors, Utc::now()).err()
     };
     assert!(matches!(build(&config, "{\"groups\":"), Some(ConfigError::BadCursor { .. })));
     for instance in ["", "ftp://social.example", "https://", "a b"] {
@@ -218,7 +218,7 @@ fn mistakes_in_the_configuration_are_told() {
     config.mastodon.instances.clear();
     assert!(matches!(build(&config, ""), Some(ConfigError::NoServer { .. })));
     config.mastodon.instances = tags(&["social.example"]);
-    let none = whatsdown::source::build(&config, &[], &[].into(), Utc::now()).err();
+    let none = crate::made(&config, &[], &[].into(), Utc::now()).err();
     assert!(matches!(none, Some(ConfigError::NoHashtags)));
 }
 
@@ -232,7 +232,7 @@ fn a_post_that_was_bridged_from_bluesky_is_that_post() {
         let mut config = only_mastodon();
         config.bluesky.enabled = bluesky;
         let cursors = std::collections::BTreeMap::new();
-        let mut source = whatsdown::source::build(&config, &tags(&["a"]), &cursors, now).unwrap().pop().unwrap();
+        let mut source = crate::made(&config, &tags(&["a"]), &cursors, now).unwrap().pop().unwrap();
         turn(&mut *source, now, &page(200, INSTANCE, now)).unwrap();
         let (_, found) = turn(&mut *source, now, &page(200, &json!([bridged]).to_string(), now)).unwrap();
         posts(&found)[0].clone()

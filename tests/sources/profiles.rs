@@ -11,7 +11,7 @@ use whatsdown::post::{Event, Post};
 use whatsdown::reading::{Catalogue, Lexicon, Reader};
 use whatsdown::source::http::Client;
 use whatsdown::source::profiles::{Place, Profiles};
-use whatsdown::source::{self, Config, Cursor};
+use whatsdown::source::{Config, Cursor};
 use whatsdown::store::Stamp;
 use whatsdown::track::Settings;
 
@@ -39,7 +39,7 @@ async fn places(
     config.bluesky.profiles.server = format!("http://{}", profiles.address);
     change(&mut config);
     let cursors = [("bluesky".to_owned(), before)].into();
-    let sources = source::build(&config, &[], &cursors, now).unwrap();
+    let sources = crate::made(&config, &[], &cursors, now).unwrap();
     let lookup = Profiles::new(&config.bluesky.profiles, pipeline.authors()).unwrap();
     let mut job = Job::looking_up(sources, lookup, Client::new(&config.http).unwrap());
     let mut found = BTreeMap::new();

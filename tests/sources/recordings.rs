@@ -18,6 +18,10 @@ const LISTING: &str = include_str!("../../fixtures/sources/reddit/search.json");
 const TOKEN: &str = include_str!("../../fixtures/sources/reddit/token.json");
 const THREADS: &str = include_str!("../../fixtures/sources/threads/keyword_search.json");
 const OUTAGES: &str = include_str!("../../fixtures/sources/radar/outages.json");
+const HITS: &str = include_str!("../../fixtures/sources/hackernews/search_by_date.json");
+const LEMMY: &str = include_str!("../../fixtures/sources/lemmy/v3-posts.json");
+const NEWS: &str = include_str!("../../fixtures/sources/feed/news.xml");
+const STATUSPAGE: &str = include_str!("../../fixtures/sources/status/statuspage.json");
 const TAGGED: &str = include_str!("../../fixtures/sources/tumblr/tagged.json");
 
 /// The source of this name, as at its first start.
@@ -29,6 +33,13 @@ fn fresh(name: &str, now: DateTime<Utc>) -> Box<dyn Source> {
             config.bluesky.enabled = false;
             config.mastodon.instances = vec!["social.example".to_owned()];
             build(&config, &["tiktokdown".to_owned()], name, None, now)
+        }
+        "hackernews" | "lemmy:api.example" | "feed:news" | "status:statuspage" => {
+            let lab = Lab::new("api.example");
+            crate::build_all(&lab.config, &["tiktokdown".to_owned()], &BTreeMap::new(), now)
+                .into_iter()
+                .find(|source| source.name() == name)
+                .unwrap()
         }
         _ => Lab::new("api.example").source(name, &BTreeMap::new(), now),
     }
@@ -59,6 +70,7 @@ fn play_all(name: &str, lines: &[Line]) -> Found {
 fn a_recording_names_nobody_and_reads_as_what_was_recorded() {
     let now = time("2026-07-04T14:38:09Z");
     let later = time("2026-10-14T19:11:00Z");
+    let status = time("2026-11-20T14:00:00Z");
     for (name, now, answers) in [
         ("bluesky", now, FRAMES.lines().collect::<Vec<_>>()),
         ("mastodon:social.example", later, vec![INSTANCE, TAG]),
@@ -68,6 +80,10 @@ fn a_recording_names_nobody_and_reads_as_what_was_recorded() {
         ("threads", now, vec![THREADS]),
         ("tumblr", now, vec![TAGGED]),
         ("radar", now, vec![OUTAGES]),
+        ("hackernews", status, vec![HITS]),
+        ("lemmy:api.example", status, vec![LEMMY]),
+        ("feed:news", status, vec![NEWS]),
+        ("status:statuspage", status, vec![STATUSPAGE]),
     ] {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let mut recorder = Recorder::new(fresh(name, now), [7; 32], lines.clone(), 100);

@@ -3,7 +3,7 @@
 use crate::newsletter::Newsletter;
 use crate::servers::{Answer, Ending, Http, Stream, Wire, dictionary, ok};
 use crate::tls::AUTHORITY;
-use crate::{config, tags};
+use crate::{config, made, tags};
 use chrono::{TimeDelta, Utc};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,7 +17,7 @@ use whatsdown::post::Event;
 use whatsdown::source::http::Client;
 use whatsdown::source::profiles::Profiles;
 use whatsdown::source::runner::{self, Backoff};
-use whatsdown::source::{Batch, Config, Cursor, Source, State, build};
+use whatsdown::source::{Batch, Config, Cursor, Source, State};
 
 const SPACING: Duration = Duration::from_millis(20);
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(10), cap: Duration::from_millis(40) };
@@ -35,7 +35,7 @@ impl Job {
     }
 
     fn with(config: &Config, cursors: &BTreeMap<String, Cursor>, client: Client) -> Job {
-        Job::of(build(config, &tags(&["tiktokdown"]), cursors, clock::now()).unwrap(), client)
+        Job::of(made(config, &tags(&["tiktokdown"]), cursors, clock::now()).unwrap(), client)
     }
 
     pub fn of(sources: Vec<Box<dyn Source>>, client: Client) -> Job {
@@ -114,7 +114,7 @@ async fn what_is_read_is_stored_also_where_nothing_was_written() {
     let server = Http::start(|_, _| ok("[]")).await;
     let config = mastodon(server.address);
     let tags = tags(&["a", "b", "c", "d", "e", "f"]);
-    let sources = build(&config, &tags, &BTreeMap::new(), clock::now()).unwrap();
+    let sources = made(&config, &tags, &BTreeMap::new(), clock::now()).unwrap();
     let mut job = Job::of(sources, Client::new(&config.http).unwrap());
     // Five hashtags of which none is known, before anything is asked of the sixth.
     let batches = job.until(|batch| batch.cursor.is_some()).await;

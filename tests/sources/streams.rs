@@ -82,7 +82,8 @@ async fn streaming(stream: &str) -> (Http, Config, tempfile::TempDir) {
 
 fn source(config: &Config, cursors: &BTreeMap<String, Cursor>) -> Box<dyn Source> {
     let catalogue = Catalogue::embedded().unwrap();
-    let watched = |service: &Service| Watched { id: service.id.to_string(), name: service.name.clone() };
+    let watched =
+        |service: &Service| Watched { id: service.id.to_string(), name: service.name.clone(), ..Watched::default() };
     let services: Vec<Watched> = catalogue.services().iter().map(watched).collect();
     let keyed = build(config, &Given { services: &services, cursors, now: Utc::now() });
     keyed.unwrap().on.into_iter().find(|source| source.network() == "mastodon").unwrap()

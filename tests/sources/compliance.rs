@@ -222,6 +222,8 @@ fn truth(posts: &[Option<Written>]) -> BTreeSet<String> {
 static CLIENT: LazyLock<Client> = LazyLock::new(|| {
     let mut config = crate::runner::quick().http;
     config.local_hosts = ["127.0.0.1".to_owned()].into();
+    // Many jobs at once, perhaps on a busy machine: only what is made to be slow shall be.
+    config.answer_timeout = Duration::from_secs(3);
     Client::new(&config).unwrap()
 });
 
@@ -332,8 +334,8 @@ async fn survives(polled: &Polled, fault: &str, answer: Answer, wait: Duration) 
     .await;
     let begun = Instant::now();
     let mut job = job(polled.name, &server, &BTreeMap::new());
-    let good = |batch: &Batch| batch.health.errors == 1 && batch.health.state == State::Ok && !batch.events.is_empty();
-    let batches = timeout(Duration::from_secs(20), job.until(good)).await.unwrap_or_else(|_| panic!("{what}"));
+    let good = |batch: &Batch| batch.health.errors >= 1 && batch.health.state == State::Ok && !batch.events.is_empty();
+    let batches = timeout(Duration::from_secs(60), job.until(good)).await.unwrap_or_else(|_| panic!("{what}"));
     let batch = batches.iter().find(|batch| batch.health.errors == 1).unwrap();
     assert!(batch.cursor.is_none() && batch.events.is_empty() && batch.heard.is_none(), "{what}: {batch:?}");
     let told = batch.health.last_error.clone().unwrap();

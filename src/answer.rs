@@ -1,10 +1,11 @@
 //! The shapes in which the database answers, beside [`Incident`].
 
 use crate::incident::Incident;
-use crate::reading::{Kind, ServiceId, words};
+use crate::reading::{Kind, Lexicon, Service, ServiceId, words};
 use crate::region::Region;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 words! {
     /// Whether a service is down, as far as is heard. `unknown` where the sources were silent or failing.
@@ -95,6 +96,13 @@ pub struct IncidentFile {
     pub now: DateTime<Utc>,
 }
 
+impl IncidentFile {
+    /// An incident without its posts and counts, for what is too short to hold them.
+    pub fn bare(incident: Incident, now: DateTime<Utc>) -> IncidentFile {
+        IncidentFile { incident, quotes: Vec::new(), course: Vec::new(), symptoms_by_hour: Vec::new(), now }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SymptomHour {
     pub at: DateTime<Utc>,
@@ -168,4 +176,33 @@ pub struct GapAnswer {
     pub from: DateTime<Utc>,
     pub until: DateTime<Utc>,
     pub why: Option<String>,
+}
+
+/// A service of the catalogue.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ServiceAnswer {
+    pub id: ServiceId,
+    pub name: String,
+    /// Those that say that it is down, without `#`.
+    pub hashtags: Vec<String>,
+    /// Official ones, by network.
+    pub accounts: BTreeMap<String, Vec<String>>,
+    /// Its status page.
+    pub status: Option<String>,
+    /// How a program reads that page, where one can.
+    pub dialect: Option<&'static str>,
+}
+
+impl ServiceAnswer {
+    pub fn of(service: &Service, lexicons: &[Lexicon]) -> ServiceAnswer {
+        let names = |words: &[crate::reading::problem::Word]| words.iter().map(|word| word.text.clone()).collect();
+        ServiceAnswer {
+            id: service.id.clone(),
+            name: service.name.clone(),
+            hashtags: service.followed_tags(lexicons),
+            accounts: service.accounts.iter().map(|(network, words)| (network.clone(), names(words))).collect(),
+            status: service.status.clone(),
+            dialect: service.readable_page().map(|(notices, _)| notices.dialect.as_str()),
+        }
+    }
 }

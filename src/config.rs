@@ -1,6 +1,6 @@
 //! The configuration: the documented defaults of `data/default.toml`, and over them the user's own file, read strictly.
 
-use crate::{alert, source};
+use crate::{alert, http, source};
 use serde::Deserialize;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -19,6 +19,7 @@ pub struct Config {
     pub timelines: Timelines,
     pub reading: Reading,
     pub sources: source::Config,
+    pub http: http::Config,
     pub alerts: alert::config::Config,
 }
 

@@ -250,6 +250,11 @@ pub struct Exposure {
 }
 
 impl Exposure {
+    /// Says that there is such an instance, whether it is heard or not.
+    pub fn expect(&mut self, network: String, instance: String) {
+        self.networks.entry(network).or_default().entry(instance).or_default();
+    }
+
     pub fn add(&mut self, span: &ListeningSpan) {
         let instances = self.networks.entry(span.network.clone()).or_default();
         instances.entry(span.instance.clone()).or_default().note(span);

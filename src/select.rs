@@ -82,7 +82,7 @@ pub fn after(since: DateTime<Utc>, until: DateTime<Utc>) -> Result<(), Wrong> {
         return Ok(());
     }
     Err(Wrong {
-        message: format!("--since ({since}) is not before --until ({until})"),
+        message: format!("`since` ({since}) is not before `until` ({until})"),
         hint: "exchange the two".into(),
     })
 }

@@ -1,6 +1,6 @@
 //! Durations and times as people type them.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
+use chrono::{DateTime, Datelike as _, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use std::str::FromStr;
 
 /// A point in time: so long ago, or a time.
@@ -37,7 +37,9 @@ impl FromStr for When {
         if let Ok(length) = duration(text) {
             return Ok(When::Ago(length));
         }
-        time(text).map(When::At).ok_or_else(|| NotATime(text.to_owned()))
+        // Years of four digits, as everywhere that a time is written.
+        let time = time(text).filter(|time| (0..=9999).contains(&time.year()));
+        time.map(When::At).ok_or_else(|| NotATime(text.to_owned()))
     }
 }
 
@@ -107,9 +109,20 @@ mod tests {
 
     #[test]
     fn what_is_neither_is_refused() {
-        for text in
-            ["", "2", "h", "2 h", "-2h", "2x", "2é", "99999999999999999999y", "9223372036854775807y", "2021-13-01"]
-        {
+        for text in [
+            "",
+            "2",
+            "h",
+            "2 h",
+            "-2h",
+            "2x",
+            "2é",
+            "99999999999999999999y",
+            "9223372036854775807y",
+            "2021-13-01",
+            "+262142-12-31",
+            "-262143-01-01",
+        ] {
             assert!(text.parse::<When>().is_err(), "{text}");
         }
     }

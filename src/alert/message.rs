@@ -38,13 +38,7 @@ impl Message {
             region: &|region| places.name(region).map_or_else(|| region.to_string(), str::to_owned),
             zone: Tz::UTC,
         };
-        let file = IncidentFile {
-            incident: row.body.incident.clone(),
-            quotes: Vec::new(),
-            course: Vec::new(),
-            symptoms_by_hour: Vec::new(),
-            now: row.body.at,
-        };
+        let file = IncidentFile::bare(row.body.incident.clone(), row.body.at);
         let told = Timeline::new(&file, &audience);
         let sign = match row.body.news {
             News::Opening | News::Retraction => "",

@@ -39,6 +39,7 @@ use context::Context;
 use failure::{Exit, Stop};
 use format::Format;
 use out::Out;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -71,7 +72,7 @@ pub struct Global {
     #[arg(long, global = true, value_name = "FORMAT")]
     format: Option<Format>,
     /// Show times in this zone (Europe/London); data stay in UTC
-    #[arg(long, global = true, value_name = "ZONE")]
+    #[arg(long, global = true, value_name = "ZONE", value_parser = zone)]
     tz: Option<Tz>,
     /// Say nothing but the data and errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
@@ -113,6 +114,17 @@ enum Command {
     Alert(alert::Args),
     Completions(completions::Args),
     Man(man::Args),
+}
+
+fn zone(text: &str) -> Result<Tz, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no time zone: use a name such as Europe/London, America/New_York or UTC"))
+}
+
+/// Where to listen.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse()
+        .map_err(|_| format!("`{text}` is no address: use an IP and a port, such as 127.0.0.1:8370 or [::1]:8370"))
 }
 
 /// Parses the words, does what they say, and tells how it went.

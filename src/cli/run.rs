@@ -29,7 +29,7 @@ const WIDTH: usize = 100;
 #[derive(clap::Args)]
 pub struct Args {
     /// Serve the API here too; whoever reaches this address can read everything
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = super::address)]
     listen: Option<SocketAddr>,
 }
 
@@ -69,7 +69,8 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
 
 /// Serves the API until the runtime ends.
 pub(super) async fn listen(address: SocketAddr, context: &Context) -> Result<(), Stop> {
-    let app = http::App::new(context.database()?, Catalogue::clone(&*context.catalogue()?));
+    let catalogue = Catalogue::clone(&*context.catalogue()?);
+    let app = http::App::new(context.database()?, catalogue, &context.lexicons()?, context.config()?.http.clone());
     let listener = TcpListener::bind(address).await.map_err(|error| {
         Stop::failed(format!("cannot listen on {address}: {error}")).hint("name another with --listen")
     })?;

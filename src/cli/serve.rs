@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 #[derive(clap::Args)]
 pub struct Args {
     /// Where; whoever reaches this address can read everything
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8370")]
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8370", value_parser = super::address)]
     listen: SocketAddr,
 }
 

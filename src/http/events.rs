@@ -1,6 +1,7 @@
 //! What changes, as server-sent events. The database is asked once for all who listen.
 
 use super::App;
+use super::api::{Asked, Asking, NOTHING};
 use super::problem::Problem;
 use crate::answer::{ServiceStatus, Status};
 use crate::store::Reader;
@@ -42,6 +43,11 @@ pub struct Events {
 impl Events {
     pub fn new() -> Events {
         Events { sender: broadcast::Sender::new(BEHIND), places: Arc::new(Semaphore::new(LISTENERS)) }
+    }
+
+    /// How many listen.
+    pub fn listeners(&self) -> usize {
+        LISTENERS - self.places.available_permits()
     }
 }
 
@@ -122,8 +128,9 @@ fn incidents(store: &Reader, since: i64) -> Result<Vec<Arc<Change>>, Problem> {
 }
 
 /// First how everything stands, and what was missed by one who comes back; then every change.
-pub async fn listen(State(app): State<App>, headers: HeaderMap) -> Result<Response, Problem> {
-    let full = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many listen already; ask again later");
+pub async fn listen(State(app): State<App>, headers: HeaderMap, asked: Asking) -> Result<Response, Problem> {
+    Asked::of(asked, NOTHING)?;
+    let full = |_| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "too many listen already").retry_after(10);
     let place = app.events.places.clone().try_acquire_owned().map_err(full)?;
     // Before the database is read, so that nothing falls between the two.
     let changes = app.events.sender.subscribe();

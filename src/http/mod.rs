@@ -2,38 +2,70 @@
 
 mod api;
 mod events;
+mod feed;
 mod guard;
+mod health;
+mod metrics;
+mod openapi;
 mod page;
 mod problem;
 
+use crate::answer::ServiceAnswer;
 use crate::reading::place::Places;
-use crate::reading::{Catalogue, ServiceId};
+use crate::reading::{Catalogue, Lexicon, ServiceId};
 use crate::report::{Audience, Timeline};
 use crate::select;
 use crate::store::Reader;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Router, middleware};
 use chrono_tz::Tz;
 use events::Events;
+use guard::{Answered, Limits};
 use problem::Problem;
+use serde::Deserialize;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::net::TcpListener;
 use tower_http::compression::CompressionLayer;
+
+/// What is served to whom; data/default.toml tells what the keys mean.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub names: Vec<String>,
+    pub page: String,
+    pub cors_origins: Vec<String>,
+    pub requests_a_minute: u32,
+}
 
 /// What every answer is made from.
 #[derive(Clone)]
 pub struct App {
     database: Arc<PathBuf>,
     catalogue: Arc<Catalogue>,
+    /// The catalogue as it is shown.
+    listed: Arc<Vec<ServiceAnswer>>,
+    config: Arc<Config>,
     events: Events,
+    limits: Arc<Limits>,
+    answered: Arc<Answered>,
 }
 
 impl App {
-    pub fn new(database: PathBuf, catalogue: Catalogue) -> App {
-        App { database: Arc::new(database), catalogue: Arc::new(catalogue), events: Events::new() }
+    pub fn new(database: PathBuf, catalogue: Catalogue, lexicons: &[Lexicon], config: Config) -> App {
+        let listed = catalogue.services().iter().map(|service| ServiceAnswer::of(service, lexicons));
+        App {
+            database: Arc::new(database),
+            listed: Arc::new(listed.collect()),
+            catalogue: Arc::new(catalogue),
+            limits: Arc::new(Limits::new(config.requests_a_minute)),
+            config: Arc::new(config),
+            events: Events::new(),
+            answered: Arc::default(),
+        }
     }
 
     /// Asks the database on a thread that may wait.
@@ -82,14 +114,14 @@ impl App {
 /// Serves until it is dropped.
 pub async fn serve(listener: TcpListener, app: App) -> std::io::Result<()> {
     tokio::select! {
-        served = axum::serve(listener, router(app.clone())) => served,
+        served = axum::serve(listener, router(app.clone()).into_make_service_with_connect_info::<SocketAddr>()) => served,
         () = events::watch(app) => Ok(()),
     }
 }
 
 /// Everything that is answered.
 pub fn router(app: App) -> Router {
-    Router::new()
+    let answers = Router::new()
         .route("/", get(page::home))
         .route("/services/{id}", get(page::service))
         .route("/incidents/{id}", get(page::incident))
@@ -104,17 +136,19 @@ pub fn router(app: App) -> Router {
         .route("/api/v1/sources", get(api::sources))
         .route("/api/v1/services", get(api::services))
         .route("/api/v1/events", get(events::listen))
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(ready))
+        .route("/feed.atom", get(feed::atom))
+        .route("/metrics", get(metrics::metrics))
+        .route("/openapi.json", get(openapi::document))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
         .fallback(page::nothing)
         .method_not_allowed_fallback(async || Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read"))
-        .layer(CompressionLayer::new())
-        .layer(middleware::from_fn(guard::hosts))
-        .layer(middleware::from_fn(guard::headers))
+        .layer(CompressionLayer::new());
+    // Without an origin that is allowed, a question before the question is refused as any other method.
+    let answers = if app.config.cors_origins.is_empty() { answers } else { answers.layer(guard::cors(&app.config)) };
+    answers
+        .layer(middleware::from_fn_with_state(app.clone(), guard::limits))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::hosts))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::headers))
         .with_state(app)
-}
-
-/// Whether the database can be read.
-async fn ready(State(app): State<App>) -> Result<&'static str, Problem> {
-    app.read(|_, store| Ok(store.now()?)).await.map(|_| "ready\n")
 }

@@ -32,11 +32,12 @@ fn harmless(text: &str) -> String {
     out
 }
 
-/// Writing-direction controls, zero-width characters (but those that join letters and emoji), tags, annotations.
+/// Writing-direction controls, zero-width characters (but those that join letters and emoji), tags, annotations, and what
+/// XML does not allow.
 fn is_invisible(letter: char) -> bool {
     matches!(letter,
         '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// [`plain`] for HTML and SVG, in text and in quoted attributes.

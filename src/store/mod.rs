@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 
 mod alerts;
 mod lock;
+mod mark;
 mod overview;
 pub mod reader;
+mod series;
 mod sources;
 mod sql;
 pub mod writer;
 
 pub use lock::beside;
+pub use mark::{Mark, NotAMark};
 pub use reader::{Filter, Reader};
 pub use writer::{Append, Writer};
 
@@ -31,6 +34,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0006_revisions.sql"),
     include_str!("migrations/0007_left.sql"),
     include_str!("migrations/0008_intake.sql"),
+    include_str!("migrations/0009_times.sql"),
 ];
 
 /// Why the database cannot do what was asked.

@@ -23,7 +23,7 @@ impl Reader {
         let first = Minute(Minute::of(since).0.div_euclid(step) * step);
         let end = Minute::of(until);
         let steps = ((end - first) + step - 1).div_euclid(step).max(0) as usize;
-        let exposure = self.exposure()?;
+        let exposure = self.exposure_between(first, end)?;
         let minutes = |at: usize| (0..step).map(move |offset| first + (at as i64 * step + offset));
         let heard = |at: usize| minutes(at).map(|minute| exposure.any(minute)).sum::<f64>() / step as f64;
         let mut statement = self.connection.prepare_cached(

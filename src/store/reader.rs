@@ -1,18 +1,18 @@
 //! Answers queries. Opens the database read-only, beside the one writer.
 
 use super::sql;
-use super::{Stamp, StoreError, connect, schema_version};
-use crate::answer::{CountRow, Health, IncidentFile, Quote, SeriesPoint, ServiceStatus, Spike, Status, SymptomHour};
+use super::{Mark, Stamp, StoreError, connect, schema_version};
+use crate::answer::{CountRow, Health, IncidentFile, Quote, ServiceStatus, Spike, Status, SymptomHour};
 use crate::clock;
 use crate::count::{KeyHash, Tally};
-use crate::detect::band;
 use crate::incident::{Incident, State};
 use crate::minute::Minute;
 use crate::post::Volume;
 use crate::reading::{Kind, ServiceId};
 use crate::region::Region;
 use chrono::{DateTime, TimeDelta, Utc};
-use rusqlite::{Connection, OpenFlags, OptionalExtension, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OpenFlags, OptionalExtension, params, params_from_iter};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -29,6 +29,8 @@ pub struct Filter {
     /// Only what lasts still.
     pub open: bool,
     pub limit: Option<usize>,
+    /// Only what comes after it in the order of the list.
+    pub after: Option<Mark>,
 }
 
 impl Filter {
@@ -40,12 +42,44 @@ impl Filter {
         self.region.is_none_or(|wanted| wanted.contains(region))
     }
 
+    fn full(&self, found: usize) -> bool {
+        self.limit.is_some_and(|limit| found >= limit)
+    }
+
     fn since_minute(&self) -> i64 {
         self.since.map_or(i64::MIN, |since| Minute::of(since).0)
     }
 
     fn until_minute(&self) -> i64 {
         self.until.map_or(i64::MAX, |until| Minute::of(until).0)
+    }
+}
+
+/// The conditions that a filter asks for, and no others, so that each question finds its index.
+#[derive(Default)]
+struct Asked {
+    conditions: String,
+    values: Vec<Value>,
+}
+
+impl Asked {
+    fn when(&mut self, condition: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.only("");
+            self.and(condition, value);
+        }
+    }
+
+    /// A condition without a value.
+    fn only(&mut self, condition: &str) {
+        self.conditions.push_str(if self.conditions.is_empty() { "WHERE " } else { " AND " });
+        self.conditions.push_str(condition);
+    }
+
+    /// Goes on with the last condition.
+    fn and(&mut self, condition: &str, value: impl Into<Value>) {
+        self.conditions.push_str(condition);
+        self.values.push(value.into());
     }
 }
 
@@ -79,16 +113,29 @@ impl Reader {
         }
     }
 
+    /// When the last minute ended that was counted and judged: the job's clock.
+    pub fn clock(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        Ok(sql::meta_number(&self.connection, "closed_through")?.map(|minute| Minute(minute).close()))
+    }
+
+    /// Reports about a service in `[from, until)`, all over the world: distinct people, summed over the minutes.
+    pub fn reports(&self, service: &ServiceId, from: Minute, until: Minute) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT coalesce(sum(authors), 0) FROM bucket
+             WHERE service = ?1 AND region = 'world' AND tally = 'report' AND minute >= ?2 AND minute < ?3",
+        )?;
+        Ok(statement.query_row(params![service.as_str(), from.0, until.0], |row| row.get::<_, i64>(0))? as u64)
+    }
+
+    /// Messages to receivers of alerts that are not sent yet.
+    pub fn alerts_waiting(&self) -> Result<u64, StoreError> {
+        let mut statement = self.connection.prepare_cached("SELECT count(*) FROM alert WHERE sent IS NULL")?;
+        Ok(statement.query_row([], |row| row.get::<_, i64>(0))? as u64)
+    }
+
     /// Incidents, newest first.
     pub fn incidents(&self, filter: &Filter) -> Result<Vec<Incident>, StoreError> {
-        let mut found = Vec::new();
-        for incident in self.raw_incidents(filter)? {
-            if filter.limit.is_some_and(|limit| found.len() >= limit) {
-                break;
-            }
-            found.push(self.with_references(incident)?);
-        }
-        Ok(found)
+        self.raw_incidents(filter)?.into_iter().map(|incident| self.with_references(incident)).collect()
     }
 
     /// One incident by its id.
@@ -123,21 +170,28 @@ impl Reader {
         rows.next()?.map(sql::incident).transpose()
     }
 
-    fn raw_incidents(&self, filter: &Filter) -> Result<Vec<Incident<KeyHash>>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT body FROM incident
-             WHERE (?1 IS NULL OR service = ?1) AND (until_second IS NULL OR until_second >= ?2) AND from_second < ?3
-             ORDER BY from_second DESC, id",
-        )?;
-        let since = filter.since.map_or(i64::MIN, |since| since.timestamp());
-        let until = filter.until.map_or(i64::MAX, |until| until.timestamp());
-        let mut rows = statement.query(params![filter.service(), since, until])?;
+    pub(super) fn raw_incidents(&self, filter: &Filter) -> Result<Vec<Incident<KeyHash>>, StoreError> {
+        let mut asked = Asked::default();
+        asked.when("service = ?", filter.service().map(str::to_owned));
+        // As in the indices of the migrations, so that these are used.
+        asked.when("coalesce(until_second, 9223372036854775807) >= ?", filter.since.map(|since| since.timestamp()));
+        asked.when("from_second < ?", filter.until.map(|until| until.timestamp()));
+        if filter.open {
+            asked.only("body ->> 'state' <> 'resolved' AND body ->> 'retracted_at' IS NULL");
+        }
+        if let Some(mark) = &filter.after {
+            asked.when("(-from_second, id) > (-?", Some(mark.time));
+            asked.and(", ?)", mark.name.clone());
+        }
+        let query = format!("SELECT body FROM incident {} ORDER BY from_second DESC, id", asked.conditions);
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query(params_from_iter(asked.values))?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
+        while !filter.full(found.len())
+            && let Some(row) = rows.next()?
+        {
             let incident = sql::incident(row)?;
-            let open = incident.state != State::Resolved && incident.retracted_at.is_none();
-            let there = incident.regions.iter().any(|impact| filter.takes(impact.region));
-            if (open || !filter.open) && there {
+            if incident.regions.iter().any(|impact| filter.takes(impact.region)) {
                 found.push(incident);
             }
         }
@@ -225,20 +279,30 @@ impl Reader {
 
     /// Spikes, newest first.
     pub fn spikes(&self, filter: &Filter) -> Result<Vec<Spike>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
+        let mut asked = Asked::default();
+        asked.when("service = ?", filter.service().map(str::to_owned));
+        asked.when("until_minute > ?", filter.since.map(|since| Minute::of(since).0));
+        asked.when("from_minute < ?", filter.until.map(|until| Minute::of(until).0));
+        if let Some(mark) = &filter.after {
+            let (service, region) = mark.name.split_once('.').unwrap_or((&mark.name, ""));
+            asked.when("(-from_minute, service, region) > (-?", Some(mark.time));
+            asked.and(", ?", service.to_owned());
+            asked.and(", ?)", region.to_owned());
+        }
+        let query = format!(
             "SELECT from_minute, until_minute, service, region, observed, expected, score, incident FROM spike
-             WHERE (?1 IS NULL OR service = ?1) AND until_minute > ?2 AND from_minute < ?3
-             ORDER BY from_minute DESC, service, region",
-        )?;
-        let mut rows = statement.query(params![filter.service(), filter.since_minute(), filter.until_minute()])?;
+             {} ORDER BY from_minute DESC, service, region",
+            asked.conditions
+        );
+        let mut statement = self.connection.prepare_cached(&query)?;
+        let mut rows = statement.query(params_from_iter(asked.values))?;
         let mut found = Vec::new();
-        while let Some(row) = rows.next()? {
+        while !filter.full(found.len())
+            && let Some(row) = rows.next()?
+        {
             let region: Region = sql::parse(&row.get::<_, String>(3)?)?;
             if !filter.takes(region) {
                 continue;
-            }
-            if filter.limit.is_some_and(|limit| found.len() >= limit) {
-                break;
             }
             found.push(Spike {
                 at: Minute(row.get(0)?).start(),
@@ -252,90 +316,6 @@ impl Reader {
             });
         }
         Ok(found)
-    }
-
-    /// Counts of reports with their expected band, in steps of `step` minutes that begin at multiples of it.
-    pub fn series(
-        &self,
-        service: &ServiceId,
-        region: Region,
-        since: DateTime<Utc>,
-        until: DateTime<Utc>,
-        step: i64,
-    ) -> Result<Vec<SeriesPoint>, StoreError> {
-        let step = step.max(1);
-        let first = Minute(Minute::of(since).0.div_euclid(step) * step);
-        let end = Minute::of(until);
-        let observed = self.observed(service, region, first, end)?;
-        let expected = self.expected(service, region, first, end)?;
-        let exposure = self.exposure()?;
-        let incidents = self.raw_incidents(&Filter {
-            service: Some(service.clone()),
-            region: Some(region),
-            since: Some(first.start()),
-            until: Some(end.start()),
-            ..Filter::default()
-        })?;
-        let mut points = Vec::new();
-        let mut from = first;
-        while from < end {
-            let minutes: Vec<Minute> = (0..step).map(|offset| from + offset).collect();
-            let heard: Vec<f64> = minutes.iter().map(|minute| exposure.any(*minute)).collect();
-            let mean: f64 = minutes.iter().zip(&heard).map(|(minute, heard)| expected.at(*minute).0 * heard).sum();
-            let (low, high) = band(mean, expected.at(from).1);
-            let until = (from + step).start();
-            let during = |incident: &&Incident<KeyHash>| {
-                incident.retracted_at.is_none()
-                    && incident.start.estimate < until
-                    && incident.end.is_none_or(|end| end.estimate >= from.start())
-            };
-            points.push(SeriesPoint {
-                at: from.start(),
-                observed: observed.range(from..from + step).map(|(_, count)| count).sum(),
-                expected: mean,
-                low,
-                high,
-                heard: heard.iter().sum::<f64>() / step as f64,
-                incident: incidents.iter().find(during).map(|incident| incident.id.clone()),
-            });
-            from = from + step;
-        }
-        Ok(points)
-    }
-
-    fn observed(
-        &self,
-        service: &ServiceId,
-        region: Region,
-        from: Minute,
-        until: Minute,
-    ) -> Result<BTreeMap<Minute, u64>, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute, sum(authors) FROM bucket
-             WHERE service = ?1 AND region = ?2 AND tally = 'report' AND minute >= ?3 AND minute < ?4 GROUP BY minute",
-        )?;
-        let rows = statement.query_map(params![service.as_str(), region.as_str(), from.0, until.0], |row| {
-            Ok((Minute(row.get(0)?), row.get::<_, i64>(1)? as u64))
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    }
-
-    fn expected(
-        &self,
-        service: &ServiceId,
-        region: Region,
-        from: Minute,
-        until: Minute,
-    ) -> Result<Expectations, StoreError> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT minute, mean, dispersion FROM expected WHERE service = ?1 AND region = ?2 AND minute < ?4
-             AND minute >= (SELECT coalesce(max(minute), ?3) FROM expected
-                 WHERE service = ?1 AND region = ?2 AND minute <= ?3)",
-        )?;
-        let rows = statement.query_map(params![service.as_str(), region.as_str(), from.0, until.0], |row| {
-            Ok((Minute(row.get(0)?), (row.get(1)?, row.get(2)?)))
-        })?;
-        Ok(Expectations(rows.collect::<Result<_, _>>()?))
     }
 
     /// What is down at a time, for the services named.
@@ -420,16 +400,6 @@ impl Reader {
             }
         }
         Ok(Ok(()))
-    }
-}
-
-/// The steps of an expectation: what holds from each minute on.
-struct Expectations(BTreeMap<Minute, (f64, f64)>);
-
-impl Expectations {
-    /// Mean and dispersion at a minute; nothing is expected before anything was learnt.
-    fn at(&self, minute: Minute) -> (f64, f64) {
-        self.0.range(..=minute).next_back().map_or((0.0, 1.0), |(_, expected)| *expected)
     }
 }
 

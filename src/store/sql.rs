@@ -133,10 +133,16 @@ pub fn alive(connection: &Connection, since: Minute) -> Result<Vec<(String, Minu
 }
 
 pub fn listening(connection: &Connection) -> Result<Vec<ListeningSpan>, StoreError> {
+    listening_between(connection, i64::MIN, i64::MAX)
+}
+
+/// What was heard and lost of the seconds `[from, until)`.
+pub fn listening_between(connection: &Connection, from: i64, until: i64) -> Result<Vec<ListeningSpan>, StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT network, instance, heard, from_second, until_second, why FROM listening ORDER BY from_second",
+        "SELECT network, instance, heard, from_second, until_second, why FROM listening
+         WHERE until_second > ?1 AND from_second < ?2 ORDER BY from_second",
     )?;
-    let rows = statement.query_map([], |row| {
+    let rows = statement.query_map(params![from, until], |row| {
         Ok(ListeningSpan {
             network: row.get(0)?,
             instance: row.get(1)?,

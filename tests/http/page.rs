@@ -4,7 +4,7 @@ use crate::support::{get, incident, serve, written};
 use std::path::Path;
 use tokio::net::TcpListener;
 use whatsdown::count::KeyHash;
-use whatsdown::http::{self, App};
+use whatsdown::http::{self, App, Config};
 use whatsdown::incident::Incident;
 use whatsdown::reading::Catalogue;
 use whatsdown::store::Append;
@@ -150,7 +150,7 @@ async fn hostile_names_do_nothing() {
     let catalogue = Catalogue::parse("hostile.toml", &services).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(http::serve(listener, App::new(database, catalogue)));
+    tokio::spawn(http::serve(listener, App::new(database, catalogue, &[], Config::default())));
     for path in ["/", "/services/tiktok", &format!("/incidents/{id}"), "/services/tiktik", "/?q=script"] {
         let (_, _, page) = get(&address, path, BROWSER).await;
         assert!(page.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{path}: {page}");

@@ -8,10 +8,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use whatsdown::count::{KeyHash, ListeningSpan};
-use whatsdown::http::{self, App};
+use whatsdown::http::{self, App, Config};
 use whatsdown::incident::Incident;
 use whatsdown::minute::Minute;
-use whatsdown::reading::Catalogue;
+use whatsdown::reading::{Catalogue, Lexicon};
 use whatsdown::store::{Append, Stamp, Writer};
 
 pub fn whatsdown(database: &Path, words: &[&str]) -> Vec<u8> {
@@ -22,9 +22,13 @@ pub fn whatsdown(database: &Path, words: &[&str]) -> Vec<u8> {
 
 /// Status, head and body of an answer.
 pub async fn get(address: &str, path: &str, extra: &str) -> (u16, String, String) {
+    ask(address, "GET", path, extra).await
+}
+
+pub async fn ask(address: &str, method: &str, path: &str, extra: &str) -> (u16, String, String) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let host = if extra.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
-    let request = format!("GET {path} HTTP/1.1\r\n{host}{extra}Connection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\n{host}{extra}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut bytes = Vec::new();
     tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut bytes)).await.unwrap().unwrap();
@@ -40,10 +44,22 @@ pub fn recording() -> PathBuf {
 
 /// Serves the database until the test ends; gives the address.
 pub async fn serve(database: &Path) -> String {
+    serve_with(database, Config::default()).await
+}
+
+pub async fn serve_with(database: &Path, config: Config) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    tokio::spawn(http::serve(listener, App::new(database.to_owned(), Catalogue::embedded().unwrap())));
+    let lexicons = Lexicon::embedded().unwrap();
+    let app = App::new(database.to_owned(), Catalogue::embedded().unwrap(), &lexicons, config);
+    tokio::spawn(http::serve(listener, app));
     address
+}
+
+/// A header of an answer's head.
+pub fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let mut lines = head.lines().filter_map(|line| line.split_once(": "));
+    lines.find_map(|(known, value)| known.eq_ignore_ascii_case(name).then_some(value))
 }
 
 /// When the databases end that are written row by row.

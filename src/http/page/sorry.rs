@@ -39,7 +39,7 @@ impl From<Problem> for Sorry {
 
 impl IntoResponse for Sorry {
     fn into_response(self) -> Response {
-        let Problem { status, detail, hint } = self.problem;
+        let Problem { status, detail, hint, .. } = self.problem;
         let title = match status {
             StatusCode::NOT_FOUND => "Not here",
             StatusCode::BAD_REQUEST => "That cannot be read",

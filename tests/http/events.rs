@@ -11,19 +11,19 @@ use whatsdown::store::Append;
 
 /// An event as a browser would give it to a page.
 #[derive(Debug)]
-struct Event {
-    id: i64,
-    kind: String,
-    data: Value,
+pub struct Event {
+    pub id: i64,
+    pub kind: String,
+    pub data: Value,
 }
 
-struct Listener {
+pub struct Listener {
     lines: Lines<BufReader<OwnedReadHalf>>,
     _write: OwnedWriteHalf,
 }
 
 impl Listener {
-    async fn new(address: &str, extra: &str) -> Listener {
+    pub async fn new(address: &str, extra: &str) -> Listener {
         let (read, mut write) = TcpStream::connect(address).await.unwrap().into_split();
         let request = format!("GET /api/v1/events HTTP/1.1\r\nHost: {address}\r\n{extra}\r\n");
         write.write_all(request.as_bytes()).await.unwrap();
@@ -35,7 +35,7 @@ impl Listener {
     }
 
     /// The next event, whatever heartbeats, chunk sizes and heads stand before it.
-    async fn next(&mut self) -> Event {
+    pub async fn next(&mut self) -> Event {
         let (mut id, mut kind) = (None, String::new());
         loop {
             let line = self.line().await;

@@ -4,18 +4,31 @@
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use whatsdown::post::Post;
-use whatsdown::reading::{Catalogue, Kind, Lexicon, Reader, Stage, Surface, Symptom};
+use whatsdown::reading::{Catalogue, Kind, Lexicon, PlaceSource, Reader, Stage, Surface, Symptom};
+use whatsdown::region::Region;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Labelled {
     text: String,
+    /// The language that it is written in.
     lang: String,
+    /// The post's own language tag, where it is another.
+    tag: Option<String>,
     #[serde(default)]
     author: String,
     #[serde(default)]
     official: bool,
     readings: Vec<Label>,
+    /// Where its words say that the author is; `world` where they say nothing, absent where that was not judged.
+    region: Option<Region>,
+}
+
+/// What a post was read as.
+struct Got {
+    labels: Vec<Label>,
+    /// The region that its words state.
+    region: Region,
 }
 
 #[derive(Debug, Deserialize, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,6 +51,10 @@ struct Tally {
     symptoms: usize,
     symptoms_right: usize,
     surfaces_right: usize,
+    places: usize,
+    places_right: usize,
+    no_places: usize,
+    places_invented: usize,
 }
 
 fn reader() -> Reader {
@@ -50,17 +67,17 @@ fn posts(set: &str) -> Vec<Labelled> {
     lines.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }
 
-fn read(reader: &Reader, labelled: &Labelled) -> Vec<Label> {
+fn read(reader: &Reader, labelled: &Labelled) -> Got {
     let post = Post {
         source: "x".into(),
         author: labelled.author.clone(),
         text: labelled.text.clone(),
-        lang: Some(labelled.lang.clone()),
+        lang: Some(labelled.tag.clone().unwrap_or_else(|| labelled.lang.clone())),
         official: labelled.official,
         ..Post::default()
     };
-    let readings = reader.read(&post).readings;
-    for span in readings.iter().flat_map(|reading| &reading.why) {
+    let read = reader.read(&post);
+    for span in read.readings.iter().flat_map(|reading| &reading.why) {
         assert_eq!(span.text, labelled.text[span.start..span.end]);
     }
     let label = |reading: whatsdown::reading::Reading| Label {
@@ -70,11 +87,16 @@ fn read(reader: &Reader, labelled: &Labelled) -> Vec<Label> {
         symptoms: reading.symptoms.into_iter().collect(),
         surfaces: reading.surfaces.into_iter().collect(),
     };
-    readings.into_iter().map(label).collect()
+    let stated = read.region.filter(|place| place.from == PlaceSource::Text);
+    Got {
+        labels: read.readings.into_iter().map(label).collect(),
+        region: stated.map_or(Region::WORLD, |place| place.code),
+    }
 }
 
 impl Tally {
-    fn add(&mut self, wanted: &Labelled, got: &[Label]) -> bool {
+    fn add(&mut self, wanted: &Labelled, got: &Got) -> bool {
+        let (region, got) = (got.region, &got.labels);
         let kinds = |labels: &[Label]| -> BTreeSet<_> {
             labels.iter().map(|label| (label.service.clone(), label.kind, label.stage)).collect()
         };
@@ -91,6 +113,18 @@ impl Tally {
                 self.symptoms_right += usize::from(found.symptoms == label.symptoms);
                 self.surfaces_right += usize::from(found.surfaces == label.surfaces);
             }
+        }
+        // A region is read only of a post that is counted.
+        match wanted.region {
+            Some(Region::WORLD) if !got.is_empty() => {
+                self.no_places += 1;
+                self.places_invented += usize::from(region != Region::WORLD);
+            }
+            Some(stated) if !got.is_empty() => {
+                self.places += 1;
+                self.places_right += usize::from(region == stated);
+            }
+            _ => {}
         }
         right
     }
@@ -123,9 +157,11 @@ fn measure(set: &str, show_wrong: bool) -> Tally {
         rows.entry(labelled.lang.clone()).or_default().add(&labelled, &got);
         let kind = labelled.readings.first().map_or("nothing", |label| label.kind.as_str());
         rows.entry(format!("~{kind}")).or_default().add(&labelled, &got);
-        let exact = got.iter().collect::<BTreeSet<_>>() == labelled.readings.iter().collect();
-        if show_wrong && !exact {
-            println!("{}{}: {}\n   got {got:?}", if right { "" } else { "WRONG KIND " }, labelled.lang, labelled.text);
+        let exact = got.labels.iter().collect::<BTreeSet<_>>() == labelled.readings.iter().collect();
+        let placed = got.labels.is_empty() || labelled.region.is_none_or(|region| region == got.region);
+        if show_wrong && !(exact && placed) {
+            let wrong = if right { "" } else { "WRONG KIND " };
+            println!("{wrong}{}: {}\n   got {:?} in {}", labelled.lang, labelled.text, got.labels, got.region);
         }
     }
     println!("\n{set}.jsonl\n\n| | posts | kind right | negatives | false reports | symptoms right | surfaces right |");
@@ -134,6 +170,13 @@ fn measure(set: &str, show_wrong: bool) -> Tally {
         println!("{}", tally.row(name.trim_start_matches('~')));
     }
     println!("{}", all.row("all"));
+    println!(
+        "\nregion: {:.1}% right of {} that state one, {:.1}% wrong of {} that state none",
+        Tally::share(all.places_right, all.places),
+        all.places,
+        Tally::share(all.places_invented, all.no_places),
+        all.no_places,
+    );
     all
 }
 
@@ -146,8 +189,10 @@ fn the_set_to_tune_on_is_read_well() {
 #[test]
 fn the_reported_set_is_read_no_worse_than_measured() {
     let tally = measure("report", false);
-    assert!(Tally::share(tally.kind_right, tally.posts) >= 94.5);
-    assert!(Tally::share(tally.false_reports, tally.negatives) <= 1.5);
-    assert!(Tally::share(tally.symptoms_right, tally.symptoms) >= 88.0);
-    assert!(Tally::share(tally.surfaces_right, tally.symptoms) >= 97.0);
+    assert!(Tally::share(tally.kind_right, tally.posts) >= 94.0);
+    assert!(Tally::share(tally.false_reports, tally.negatives) <= 3.0);
+    assert!(Tally::share(tally.symptoms_right, tally.symptoms) >= 90.0);
+    assert!(Tally::share(tally.surfaces_right, tally.symptoms) >= 98.0);
+    assert!(Tally::share(tally.places_right, tally.places) >= 91.0);
+    assert!(Tally::share(tally.places_invented, tally.no_places) <= 2.0);
 }

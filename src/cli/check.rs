@@ -100,10 +100,14 @@ fn in_words(config: &Config) -> Vec<Found> {
         }
     }
     found.extend(catalogue.problems().into_iter().map(Found::from));
-    found.extend(Lexicon::embedded().err().map(Found::from));
+    let mut lexicons = Lexicon::embedded().map_err(|problem| found.push(problem.into())).unwrap_or_default();
     for file in &config.reading.lexicons {
-        found.extend(read(file).and_then(|text| Ok(Lexicon::parse(&file.display().to_string(), &text)?)).err());
+        match read(file).and_then(|text| Ok(Lexicon::parse(&file.display().to_string(), &text)?)) {
+            Ok(more) => lexicons.push(more),
+            Err(problem) => found.push(problem),
+        }
     }
+    found.extend(Lexicon::problems(&lexicons).into_iter().map(Found::from));
     found.extend(config.alerts.check(&catalogue).err().map(Found::from));
     found.extend(config.alerts.receivers().err().map(Found::from));
     found
@@ -140,6 +144,31 @@ fn render(found: &[Found], style: &Style) -> String {
 mod tests {
     use super::*;
     use crate::cli::style;
+
+    #[test]
+    fn words_of_ones_own_are_checked_for_what_is_dead_shadowed_or_clashing() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("my.toml", "[reading]\nservices = [\"services.toml\"]\nlexicons = [\"words.toml\"]\n");
+        write("services.toml", "[[service]]\nid = \"mine\"\nnames = [\"TikTok\"]\nnot = [\"other\"]\n");
+        write(
+            "words.toml",
+            "language = \"en\"\n[phrases]\nreport = [\"is kaput\", \"Is Kaput\", \"is toast\", \"is toast today\"]\nfine = [\"is kaput\"]\n",
+        );
+        let config = Config::load(Some(&folder.path().join("my.toml"))).unwrap();
+        let mut told: Vec<String> = in_words(&config).into_iter().map(|found| found.message).collect();
+        told.sort();
+        assert_eq!(
+            told,
+            [
+                "`Is Kaput` is there twice",
+                "`TikTok` is `tiktok` too",
+                "`is kaput` says that it works here and says that it fails in line 3",
+                "`is toast today` changes nothing",
+                "`other` changes nothing: no name of `mine` is in it",
+            ]
+        );
+    }
 
     #[test]
     fn a_problem_has_a_place_and_a_hint() {

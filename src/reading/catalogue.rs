@@ -24,6 +24,8 @@ pub struct Service {
     pub words: Vec<Word>,
     /// As `words`, and only with a capital letter.
     pub capitals: Vec<Word>,
+    /// What holds one of its names and is something else: 'X Window System'.
+    pub not: Vec<Word>,
     /// Words that make one of `words` or `capitals` this service.
     pub near: Vec<Word>,
     /// What hashtags call it, beside its names without spaces.
@@ -79,6 +81,8 @@ struct Entry {
     words: Vec<Spanned<String>>,
     #[serde(default)]
     capitals: Vec<Spanned<String>>,
+    #[serde(default)]
+    not: Vec<Spanned<String>>,
     #[serde(default)]
     near: Vec<Spanned<String>>,
     #[serde(default)]
@@ -194,6 +198,7 @@ impl Entry {
             names: file.words(self.names),
             words: file.words(self.words),
             capitals: file.words(self.capitals),
+            not: file.words(self.not),
             near: file.words(self.near),
             hashtags: file.words(self.hashtags),
             accounts: self.accounts.into_iter().map(|(network, names)| (network, file.words(names))).collect(),
@@ -215,6 +220,7 @@ impl Service {
         self.names.extend(added.names);
         self.words.extend(added.words);
         self.capitals.extend(added.capitals);
+        self.not.extend(added.not);
         self.near.extend(added.near);
         self.hashtags.extend(added.hashtags);
         for (network, accounts) in added.accounts {
@@ -237,6 +243,15 @@ impl Service {
             let message =
                 format!("`{}` changes nothing: the names of `{}` count wherever they stand", word.text, self.id);
             problems.push(word.problem(message, "take `near` out, or move the names that are words too to `words`"));
+        }
+        let names: Vec<String> = self.named().map(|word| Folded::text_of(&word.text)).collect();
+        let holds = |word: &&Word| {
+            let other = Folded::text_of(&word.text);
+            names.iter().any(|name| other.len() > name.len() && other.contains(name.as_str()))
+        };
+        for word in self.not.iter().filter(|word| !holds(word)) {
+            let message = format!("`{}` changes nothing: no name of `{}` is in it", word.text, self.id);
+            problems.push(word.problem(message, "take it out, or write more around one of the names"));
         }
         let tags: BTreeSet<String> = self.named().map(|word| tag(&word.text)).collect();
         for word in self.hashtags.iter().filter(|word| tags.contains(&tag(&word.text))) {

@@ -113,6 +113,8 @@ fn composes(ch: char) -> bool {
 fn fold_char(ch: char, emit: &mut impl FnMut(char)) {
     match ch {
         '\n' | '\r' | '\u{85}' | '\u{2028}' | '\u{2029}' => emit('\n'),
+        // What is quoted is read as if it were not: 'stuck on "connecting"'.
+        '"' | '\u{201C}'..='\u{201F}' | '«' | '»' => emit(' '),
         _ if ch.is_ascii_control() => emit(' '),
         _ if ch.is_ascii() => emit(ch.to_ascii_lowercase()),
         // Invisible: soft hyphen, joiners, direction marks, variation selectors.
@@ -192,6 +194,7 @@ mod tests {
             ("can’t", "can't"),
             ("down\u{200b}nnnn", "down"),
             ("a \t b", "a b"),
+            ("on “connecting”", "on connecting "),
             ("ÇÖKTÜ Iı İ", "coktu ii i"),
             ("틱톡", "틱톡"),
             ("먹통", "먹통"),

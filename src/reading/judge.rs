@@ -50,29 +50,32 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
     // Sorted by start, then the longer first: what is contained comes after what contains it.
     let mut reach: Option<Range<usize>> = None;
     let mut reached_by = Sense::Contrast;
+    // How far the phrases reach that say which part fails.
+    let mut exact: Option<Range<usize>> = None;
     for hit in hits {
         if hit.sense.contest().is_none() {
             kept.push(hit);
             continue;
         }
-        match &reach {
-            Some(longer) if hit.range.end <= longer.end => {
-                if let Sense::Fails(symptom) = hit.sense
-                    && *longer != hit.range
-                {
-                    kept.push(Hit { sense: Sense::Part(symptom), ..hit });
-                } else if *longer == hit.range || is_of_post(hit.sense) && is_failing(reached_by) {
-                    kept.push(hit);
-                }
+        let within = |longer: &Option<Range<usize>>| longer.as_ref().is_some_and(|longer| hit.range.end <= longer.end);
+        let alike = |longer: &Option<Range<usize>>| longer.as_ref() == Some(&hit.range);
+        let names_part = matches!(hit.sense, Sense::Fails(_));
+        // 'It fails' around 'log-in fails' takes nothing away from it.
+        let more_exact = names_part && is_failing(reached_by) && !within(&exact);
+        if !within(&reach) || more_exact || alike(&reach) {
+            // News about an outage still speaks of an outage.
+            if !within(&reach) && hit.sense != Sense::Says(Group::Echo) {
+                reach = Some(hit.range.clone());
+                reached_by = hit.sense;
             }
-            _ => {
-                // News about an outage still speaks of an outage.
-                if hit.sense != Sense::Says(Group::Echo) {
-                    reach = Some(hit.range.clone());
-                    reached_by = hit.sense;
-                }
-                kept.push(hit);
+            if names_part {
+                exact = Some(hit.range.clone());
             }
+            kept.push(hit);
+        } else if let Sense::Fails(symptom) = hit.sense {
+            kept.push(Hit { sense: Sense::Part(symptom), ..hit });
+        } else if stays_within(hit.sense) && is_failing(reached_by) {
+            kept.push(hit);
         }
     }
     undo(kept)
@@ -89,7 +92,10 @@ fn undo(hits: Vec<Hit>) -> Vec<Hit> {
             let contains = hit.range.start <= other.start && other.end <= hit.range.end;
             (!contains).then_some(other.start < hit.range.start)
         };
-        let by_idiom = beside(&idioms).is_some() && hit.sense != Sense::Says(Group::Idiom);
+        let last = hit.last.clone();
+        let holds_last = |idiom: &Range<usize>| idiom.start <= last.start && last.end <= idiom.end && *idiom != last;
+        let by_idiom = (beside(&idioms).is_some() || overlapping(&idioms, &last).is_some_and(holds_last))
+            && hit.sense != Sense::Says(Group::Idiom);
         let by_fine = is_failing(hit.sense) && beside(&fine) == Some(true);
         let by_failing = hit.sense == Sense::Says(Group::Fine) && beside(&fails) == Some(true);
         by_idiom && hit.sense != Sense::Contrast || by_fine || by_failing
@@ -98,9 +104,10 @@ fn undo(hits: Vec<Hit>) -> Vec<Hit> {
     hits.into_iter().zip(undone).filter(|(_, undone)| !undone).map(|(hit, _)| hit).collect()
 }
 
-/// Whether a phrase speaks of the post as a whole: the gap of a longer one does not take it away.
-fn is_of_post(sense: Sense) -> bool {
-    matches!(sense, Sense::Says(Group::Echo | Group::Veto))
+/// Whether the gap of a longer phrase does not take a phrase away: what speaks of the post as a whole, and an idiom,
+/// which may undo the longer one's last part.
+fn stays_within(sense: Sense) -> bool {
+    matches!(sense, Sense::Says(Group::Echo | Group::Veto | Group::Idiom))
 }
 
 /// Whether a phrase says or asks that something fails.

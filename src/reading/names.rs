@@ -4,6 +4,7 @@ use super::catalogue::Catalogue;
 use super::fold::{Folded, is_boundary, is_word};
 use super::lexicon::Lexicon;
 use super::phrases::{OPAQUE_SIGN, SERVICE_SIGN};
+use super::place::Places;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError, Match};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -15,8 +16,8 @@ const MOST_TAGS: usize = 5;
 const MOST_MENTIONS: usize = 64;
 /// A name shorter than this, in characters, takes no ending.
 const SHORTEST_WITH_ENDING: usize = 4;
-/// How much may follow a down-hashtag: `#tiktokdown2021`, `#instagramdownuk`.
-const LONGEST_TAIL: usize = 4;
+/// How much may follow a down-hashtag, in bytes: `#tiktokdown2021`, `#instagramdownaustralia`.
+const LONGEST_TAIL: usize = 24;
 
 /// How a text of the automaton names a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +32,8 @@ enum Form {
     Tag,
     /// Counts after `@` only.
     Account,
+    /// Holds a name and is something else: hides the name.
+    Other,
 }
 
 /// One service's use of a text of the automaton.
@@ -66,6 +69,8 @@ pub struct Mention {
     pub case: Case,
     /// Whether it is a hashtag that says that the service is down.
     pub down_tag: bool,
+    /// Whether it only holds a name: 'X Window System'.
+    other: bool,
 }
 
 /// All names of all services, ready to be looked for.
@@ -92,7 +97,12 @@ impl Names {
                     uses.push(own);
                 }
             };
-            let forms = [(&entry.names, Form::Name), (&entry.words, Form::Word), (&entry.capitals, Form::Capital)];
+            let forms = [
+                (&entry.names, Form::Name),
+                (&entry.words, Form::Word),
+                (&entry.capitals, Form::Capital),
+                (&entry.not, Form::Other),
+            ];
             for (words, form) in forms {
                 for word in words {
                     add(&word.text, form);
@@ -177,10 +187,11 @@ impl Names {
             }
         }
         // In small letters 'no signal' names nothing beside a service that is named for sure.
-        if mentions.iter().any(|mention| mention.case != Case::Small) {
+        if mentions.iter().any(|mention| mention.case != Case::Small && !mention.other) {
             mentions.retain(|mention| mention.case != Case::Small);
         }
         let mut mentions = longest(mentions);
+        mentions.retain(|mention| !mention.other);
         mentions.truncate(MOST_MENTIONS);
         (mentions, specials.into_iter().filter(|special| special.kind != Kind::Hashtag).map(|s| s.range).collect())
     }
@@ -192,7 +203,8 @@ impl Names {
         let start = found.start() - word_before(text, found.start()).len();
         let end = found.end() + word_after(text, found.end()).len();
         let range = if is_whole(text, found) { found.start()..self.possessive(text, found.end()) } else { start..end };
-        Some(Mention { service: 0, range, sure: form == Form::Name, case: Case::Any, down_tag: false })
+        let other = form == Form::Other;
+        Some(Mention { service: 0, range, sure: form == Form::Name || other, case: Case::Any, down_tag: false, other })
     }
 
     /// Where a name with an ending after an apostrophe ends: 'TikTok's', 'Instagram'da'.
@@ -220,12 +232,17 @@ impl Names {
             sure: sure || down_tag,
             case: Case::Any,
             down_tag,
+            other: false,
         })
     }
 
     fn is_down_tag(&self, before: &str, after: &str) -> bool {
-        let shorter = (0..=LONGEST_TAIL.min(after.len())).filter_map(|tail| after.get(..after.len() - tail));
-        shorter.into_iter().any(|after| self.templates.contains(&(before.to_owned(), after.to_owned())))
+        let cuts = (0..=LONGEST_TAIL.min(after.len())).filter_map(|tail| after.split_at_checked(after.len() - tail));
+        let dated = |tail: &str| tail.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_');
+        cuts.into_iter().any(|(down, tail)| {
+            self.templates.contains(&(before.to_owned(), down.to_owned()))
+                && (dated(tail) || Places::embedded().ends_tag(tail))
+        })
     }
 
     /// Whether a name is found as a word of its own, if with an ending or a beginning that may hang on it.
@@ -293,13 +310,15 @@ fn word_before(text: &str, at: usize) -> &str {
 /// Of overlapping mentions the longest, and of equals the surest; the same range may name two services.
 fn longest(mut mentions: Vec<Mention>) -> Vec<Mention> {
     mentions.sort_by_key(|mention| {
-        (mention.range.start, std::cmp::Reverse(mention.range.end), !mention.down_tag, !mention.sure, mention.service)
+        let (start, end) = (mention.range.start, std::cmp::Reverse(mention.range.end));
+        (start, end, !mention.down_tag, !mention.other, !mention.sure, mention.service)
     });
     let mut kept: Vec<Mention> = Vec::new();
     for mention in mentions {
         match kept.last() {
             Some(last) if mention.range.start < last.range.end => {
-                if mention.range == last.range && mention.sure == last.sure && mention.service != last.service {
+                let equal = mention.range == last.range && mention.sure == last.sure && !last.other;
+                if equal && mention.service != last.service {
                     kept.push(mention);
                 }
             }

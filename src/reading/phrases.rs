@@ -128,6 +128,8 @@ fn bounded(text: &str, at: usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub range: Range<usize>,
+    /// The part after the last gap: all of it where there is none.
+    pub last: Range<usize>,
     pub sense: Sense,
     pub names_service: bool,
 }
@@ -144,6 +146,13 @@ struct Use {
     phrase: usize,
     part: usize,
     spelling: usize,
+}
+
+/// A phrase that all parts of were found.
+struct Found {
+    phrase: usize,
+    range: Range<usize>,
+    last: Range<usize>,
 }
 
 /// All phrases, ready to be looked for.
@@ -196,7 +205,7 @@ impl Phrases {
     /// Every phrase in a masked text, by where it begins. `language` is the place of the lexicon that the post's
     /// own language tag names.
     pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {
-        let mut whole: Vec<(usize, Range<usize>)> = Vec::new();
+        let mut whole: Vec<Found> = Vec::new();
         let mut pieces: HashMap<usize, Vec<(usize, Range<usize>)>> = HashMap::new();
         for found in self.automaton.find_overlapping_iter(text) {
             for &Use { phrase, part, spelling } in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
@@ -206,7 +215,7 @@ impl Phrases {
                     continue;
                 }
                 if parts.len() == 1 {
-                    whole.push((phrase, found.range()));
+                    whole.push(Found { phrase, range: found.range(), last: found.range() });
                 } else {
                     pieces.entry(phrase).or_default().push((part, found.range()));
                 }
@@ -215,22 +224,25 @@ impl Phrases {
         for (phrase, mut pieces) in pieces {
             pieces.sort_by_key(|(place, range)| (range.start, *place));
             let parts = self.phrases.get(phrase).map_or(0, |phrase| phrase.pattern.parts.len());
-            let ranges = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts));
-            whole.extend(ranges.map(|range| (phrase, range)));
+            let chains = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts));
+            whole.extend(chains.map(|(range, last)| Found { phrase, range, last }));
         }
         self.in_language(whole, language)
     }
 
-    fn in_language(&self, whole: Vec<(usize, Range<usize>)>, language: Option<usize>) -> Vec<Hit> {
-        let found = whole.iter().filter_map(|(phrase, _)| self.phrases.get(*phrase));
+    fn in_language(&self, whole: Vec<Found>, language: Option<usize>) -> Vec<Hit> {
+        let found = whole.iter().filter_map(|found| self.phrases.get(found.phrase));
         let shown: Vec<Option<usize>> =
             found.filter(|phrase| phrase.sense == Sense::Common).map(|phrase| phrase.lexicon).collect();
         let believed = |lexicon: Option<usize>| lexicon == language || shown.contains(&lexicon);
         let mut hits: Vec<Hit> = whole
             .into_iter()
-            .filter_map(|(phrase, range)| self.phrases.get(phrase).map(|phrase| (phrase, range)))
+            .filter_map(|found| self.phrases.get(found.phrase).map(|phrase| (phrase, found)))
             .filter(|(phrase, _)| !phrase.pattern.only_in_language || believed(phrase.lexicon))
-            .map(|(phrase, range)| Hit { range, sense: phrase.sense, names_service: phrase.pattern.names_service })
+            .map(|(phrase, Found { range, last, .. })| {
+                let names_service = phrase.pattern.names_service;
+                Hit { range, last, sense: phrase.sense, names_service }
+            })
             .collect();
         hits.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end), hit.sense, hit.names_service));
         hits.dedup();
@@ -238,9 +250,15 @@ impl Phrases {
     }
 }
 
-/// The range of a phrase with gaps that begins with the piece `first`, if all its parts follow.
-fn chain(text: &str, pieces: &[(usize, Range<usize>)], first: usize, parts: usize) -> Option<Range<usize>> {
+/// The range of a phrase with gaps that begins with the piece `first`, and of its last part, if all its parts follow.
+fn chain(
+    text: &str,
+    pieces: &[(usize, Range<usize>)],
+    first: usize,
+    parts: usize,
+) -> Option<(Range<usize>, Range<usize>)> {
     let (0, start) = pieces.get(first)? else { return None };
+    let mut last = start.clone();
     let mut end = start.end;
     for wanted in 1..parts {
         let near = pieces.get(first..)?.iter().map_while(|piece| (piece.1.start <= end + 4 * GAP).then_some(piece));
@@ -249,8 +267,9 @@ fn chain(text: &str, pieces: &[(usize, Range<usize>)], first: usize, parts: usiz
             return None;
         }
         end = next.end;
+        last = next.clone();
     }
-    Some(start.start..end)
+    Some((start.start..end, last))
 }
 
 /// Whether a gap is short and within one sentence.

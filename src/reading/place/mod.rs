@@ -33,15 +33,20 @@ impl Places {
     /// Where the author of a post is. `location` is the author's own words on it, `lang` a BCP 47 tag.
     pub fn read(&self, text: &str, location: Option<&str>, lang: Option<&str>) -> Option<Place> {
         let place = |from: PlaceSource| move |(code, confidence): (Region, f64)| Place { code, from, confidence };
-        let said = text::read(text).map(|said| (said.region, said.confidence));
+        let said = text::read(text, lang).map(|said| (said.region, said.confidence));
         said.map(place(PlaceSource::Text))
             .or_else(|| location.and_then(location::read).map(place(PlaceSource::Location)))
             .or_else(|| lang.and_then(language).map(place(PlaceSource::Language)))
     }
 
     /// The bytes of a post's own words that say where its author is, empty where they do not.
-    pub fn said(&self, text: &str) -> Vec<Range<usize>> {
-        text::read(text).map(|said| said.ranges).unwrap_or_default()
+    pub fn said(&self, text: &str, lang: Option<&str>) -> Vec<Range<usize>> {
+        text::read(text, lang).map(|said| said.ranges).unwrap_or_default()
+    }
+
+    /// Whether the end of a hashtag is a place: `uk` in `#tiktokdownuk`.
+    pub fn ends_tag(&self, end: &str) -> bool {
+        text::tagged(end).is_some()
     }
 
     /// The English name: `United States`, `Texas, US`, `the world`. None for a region that is never read.

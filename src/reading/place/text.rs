@@ -24,11 +24,18 @@ const MOST_CUES: usize = 8;
 /// How a hashtag says that something is down, before the place: `#tiktokdownindia`.
 const TAG_WORDS: [&str; 4] = ["down", "caido", "caida", "caiu"];
 
-/// After a place, in languages whose prepositions follow: Japanese, and Korean on the same word.
-const JAPANESE_AFTER: &str = "で";
-const KOREAN_AFTER: [&str; 3] = ["에서", "에서도", "에서는"];
+/// After a place, in languages whose prepositions follow: Japanese and Chinese, and Korean on the same word.
+const SPACELESS_AFTER: [&str; 11] =
+    ["で", "だけど", "ですが", "住み", "在住", "民だ", "这边", "這邊", "这里", "這裡", "地区"];
+const KOREAN_AFTER: [&str; 7] = ["에서", "에서도", "에서는", "에선", "인데", "인데요", "사는데"];
 /// Before a place in Chinese and Thai, which leave no space.
-const SPACELESS_BEFORE: [&str; 3] = ["在", "ใน", "ที่"];
+const SPACELESS_BEFORE: [&str; 5] = ["在", "ใน", "ที่", "อยู่", "แถว"];
+/// Prepositions that keep their accent: without it they are words of other languages.
+const ACCENTED_BEFORE: [&str; 2] = ["à", "ở"];
+/// Prepositions that are believed in posts tagged as their language alone.
+const LANGUAGE_BEFORE: [(&str, &[&str]); 3] = [("it", &["a", "ad"]), ("id", &["di"]), ("tl", &["sa"])];
+/// What follows a place that is written in Latin letters, in posts tagged as its language.
+const LANGUAGE_AFTER: [(&str, &[&str]); 1] = [("hi", &["me", "mein", "mai"])];
 
 /// What a post's words say of where its author is.
 pub(super) struct Said {
@@ -39,9 +46,10 @@ pub(super) struct Said {
     pub ranges: Vec<Range<usize>>,
 }
 
-/// The region that a post's words name.
-pub(super) fn read(text: &str) -> Option<Said> {
+/// The region that a post's words name. `lang` is the post's own language tag.
+pub(super) fn read(text: &str, lang: Option<&str>) -> Option<Said> {
     let tokens = tokens(text);
+    let lang = lang.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or_default();
     let mut names: Vec<Vec<Candidate>> = Vec::new();
     let mut flags: Vec<Region> = Vec::new();
     let (mut of_names, mut of_flags) = (Vec::new(), Vec::new());
@@ -55,7 +63,7 @@ pub(super) fn read(text: &str) -> Option<Said> {
             at += 1;
             continue;
         }
-        let (places, end) = places_at(&tokens, at);
+        let (places, end) = places_at(&tokens, at, lang);
         if !places.iter().all(Name::mostly_word) {
             names.extend(places.into_iter().map(|name| name.candidates));
             let last = tokens.get(end.saturating_sub(1)).unwrap_or(token);
@@ -76,35 +84,61 @@ pub(super) fn read(text: &str) -> Option<Said> {
 }
 
 /// The places that a cue at a token leads to, and the token after them.
-fn places_at(tokens: &[Token], at: usize) -> (Vec<Name>, usize) {
+fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
     let token = &tokens[at];
     let next = |name: Option<Name>| (Vec::from_iter(name), at + 1);
     if token.hashtag {
         return next(in_hashtag(&token.key));
     }
     if token.key.starts_with(is_spaceless) {
-        return next(in_run(&token.key));
+        return next(in_run(&token.key).or_else(|| before_another_script(tokens, at)));
     }
     let cue = Cue::of(token);
-    if cue.before() || cue.before_name() {
-        let mut places = Vec::from_iter(after_preposition(tokens, at, cue));
+    let leads = cue.before() || cue.before_name() || leads_in(token, lang);
+    let leads = leads.then(|| after_preposition(tokens, at, cue.before()));
+    // In Indonesian and Italian the same word is a filler elsewhere.
+    if let Some(first) = leads.filter(|first| first.is_some() || !cue.filler()) {
+        let mut places = Vec::from_iter(first);
         while let Some(name) = places.last().and_then(|last| beside(tokens, last.end)) {
             places.push(name);
         }
         let end = places.last().map_or(at + 1, |last| last.end);
         return (places, end);
     }
-    let name = with_ending(tokens, at).or_else(|| before_people(tokens, at));
+    let name =
+        with_ending(tokens, at).or_else(|| before_people(tokens, at)).or_else(|| before_postposition(tokens, at, lang));
     let end = name.as_ref().map_or(at + 1, |name| name.end);
     (Vec::from_iter(name), end)
 }
 
-/// The place after a preposition, fillers between.
-fn after_preposition(tokens: &[Token], at: usize, cue: Cue) -> Option<Name> {
+/// Whether a word is a preposition in the post's language, though it is none everywhere.
+fn leads_in(token: &Token, lang: &str) -> bool {
+    let of_language = LANGUAGE_BEFORE.iter().filter(|(language, _)| *language == lang);
+    of_language.flat_map(|(_, words)| *words).any(|word| token.key == *word)
+        || ACCENTED_BEFORE.iter().any(|word| token.raw.to_lowercase() == *word)
+}
+
+/// The place before a postposition of the post's language: `mumbai me`.
+fn before_postposition(tokens: &[Token], at: usize, lang: &str) -> Option<Name> {
+    let (_, words) = LANGUAGE_AFTER.iter().find(|(language, _)| *language == lang)?;
+    let name = name_at(tokens, at).filter(|name| name.large && !name.also_word() && !name.also_person())?;
+    let next = tokens.get(name.end).filter(|next| next.gap == Gap::Soft)?;
+    words.contains(&next.key.as_str()).then_some(name)
+}
+
+/// A place that stands alone before a name in Latin letters: `台灣LINE`.
+fn before_another_script(tokens: &[Token], at: usize) -> Option<Name> {
+    let (token, next) = (tokens.get(at)?, tokens.get(at + 1)?);
+    let beside = next.start == token.start + token.raw.len() && !next.key.starts_with(is_spaceless);
+    name_of(&token.key).filter(|name| beside && name.large).map(|name| name.spanning(at, at + 1))
+}
+
+/// The place after a preposition, fillers between. `plain` prepositions lead to names in small letters too.
+fn after_preposition(tokens: &[Token], at: usize, plain: bool) -> Option<Name> {
     for next in at + 1..=at + 1 + MOST_FILLERS {
         let token = tokens.get(next).filter(|token| token.gap == Gap::Soft)?;
-        let name = name_at(tokens, next).filter(|name| is_written_as_place(tokens, name, cue.before()));
-        if let Some(name) = name.filter(|name| cue.before() || !name.also_person()) {
+        let name = name_at(tokens, next).filter(|name| is_written_as_place(tokens, name, plain));
+        if let Some(name) = name.filter(|name| plain || !name.also_person()) {
             return (!goes_on(tokens, &name)).then_some(name);
         }
         let between = Cue::of(token);
@@ -182,13 +216,19 @@ fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
 /// The place at the end of a hashtag that says that something is down: `tiktokdownuk`, `downinindia`.
 fn in_hashtag(tag: &str) -> Option<Name> {
     let place = TAG_WORDS.iter().find_map(|word| Some(tag.split_once(word)?.1))?;
+    tagged(place)
+}
+
+/// The place that the end of a hashtag is, `in` before it or not.
+pub(super) fn tagged(end: &str) -> Option<Name> {
     let name = |key: &str| name_of(key).filter(|name| key.len() >= 2 && name.large && !name.also_word());
-    name(place).or_else(|| place.strip_prefix("in").or_else(|| place.strip_prefix("en")).and_then(name))
+    name(end).or_else(|| end.strip_prefix("in").or_else(|| end.strip_prefix("en")).and_then(name))
 }
 
 /// A place in a run of a script without spaces, beside the word that says `in`.
 fn in_run(run: &str) -> Option<Name> {
-    let before = run.match_indices(JAPANESE_AFTER).take(MOST_CUES).find_map(|(at, _)| {
+    let after = SPACELESS_AFTER.iter().flat_map(|cue| run.match_indices(cue));
+    let before = after.take(MOST_CUES).find_map(|(at, _)| {
         let head = run.get(..at)?;
         let starts = head.char_indices().rev().map(|(start, _)| start).take(8).skip(1);
         starts.filter_map(|start| head.get(start..).and_then(name_of)).last()

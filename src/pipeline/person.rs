@@ -46,12 +46,16 @@ impl Persons {
         self.hash(&[b"author", network.as_bytes(), author.as_bytes()])
     }
 
-    /// A text that is known again, by its length or its link, without its case, spaces and signs.
+    /// A text that is known again, without its case, spaces and signs: a long one without what a template fills in
+    /// (accounts, numbers, what follows a link's host), a short one by its link.
     pub fn print(&self, text: &str) -> Option<u64> {
-        let letters: String =
-            text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect();
-        let known_again = self.link.is_match(text) || letters.chars().nth(LONG_TEXT).is_some();
-        known_again.then(|| self.hash(&[b"text", letters.as_bytes()]))
+        let words = text.split_whitespace().filter(|word| !word.starts_with('@')).map(host);
+        let template = folded(words.flat_map(str::chars).filter(|letter| letter.is_alphabetic()));
+        if template.chars().nth(LONG_TEXT).is_some() {
+            return Some(self.hash(&[b"text", template.as_bytes()]));
+        }
+        let linked = || folded(text.chars().filter(|letter| letter.is_alphanumeric()));
+        self.link.is_match(text).then(|| self.hash(&[b"link", linked().as_bytes()]))
     }
 
     fn hash(&self, parts: &[&[u8]]) -> u64 {
@@ -63,6 +67,17 @@ impl Persons {
         hasher.finalize_xof().fill(&mut hash);
         u64::from_le_bytes(hash)
     }
+}
+
+fn folded(letters: impl Iterator<Item = char>) -> String {
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// A link without what follows its host, and any other word as it is.
+fn host(word: &str) -> &str {
+    let address = word.find("://").map_or(0, |scheme| scheme + 3);
+    let end = word.get(address..).and_then(|rest| rest.find('/'));
+    end.and_then(|end| word.get(..address + end)).unwrap_or(word)
 }
 
 fn write_private(path: &Path, key: &[u8]) -> std::io::Result<()> {
@@ -88,6 +103,15 @@ mod tests {
         assert!(persons.print("tiktok not working? shop.example/1").is_some());
         let long = "TikTok is down again and I have the whole evening planned around this, what now";
         assert_eq!(persons.print(long), persons.print(&format!("{}!!", long.to_uppercase())));
+        let filled = |name: &str, number: u32| {
+            let text = format!(
+                "@{name} TikTok down and no answer from support? We get you back in at https://help.example/{number}"
+            );
+            persons.print(&text)
+        };
+        assert_eq!(filled("one", 17), filled("two", 4));
+        assert!(filled("one", 17).is_some());
+        assert_ne!(persons.print("tiktok? https://a.example/1"), persons.print("tiktok? https://a.example/2"));
     }
 
     #[test]

@@ -31,6 +31,8 @@ const REGIONS_EVERY: i64 = 5;
 const SUBSIDED: i64 = Minute::HOUR;
 /// The share of the reports before the end that may go on as talk.
 const REMAINING_TALK: f64 = 0.15;
+/// So many that say it works again, for one who says that it fails, are no talk about an outage that goes on.
+const OUTWEIGHED: f64 = 2.0;
 /// Minutes in which reports anew are the same incident, not another.
 const RELAPSE_WITHIN: i64 = 2 * Minute::HOUR;
 /// Nats by which 'it works again' must outweigh its share among reports, and minutes after which, if the outage goes
@@ -388,7 +390,8 @@ impl Course {
     }
 }
 
-/// Whether so few people still report that it is the talk after an outage, not a part of it that goes on.
+/// Whether so few people still report that it is the talk after an outage, not a part of it that goes on: few against
+/// those before, or against those who say that it works again.
 fn has_calmed(samples: &[Sample], end: Minute) -> bool {
     let mean = |samples: &[Sample], value: fn(&Sample) -> f64| {
         samples.iter().map(value).sum::<f64>() / samples.len().max(1) as f64
@@ -398,7 +401,9 @@ fn has_calmed(samples: &[Sample], end: Minute) -> bool {
     let failing = &samples[until_end.saturating_sub(TROUGH as usize)..until_end];
     let everyday = 2.5 * mean(recent, |sample| sample.expected) + 0.1;
     let remains = REMAINING_TALK * mean(failing, |sample| sample.reports);
-    mean(recent, |sample| sample.exposure) > 0.5 && mean(recent, |sample| sample.reports) <= everyday.max(remains)
+    let recovered = mean(recent, |sample| sample.recoveries) / OUTWEIGHED;
+    let still = mean(recent, |sample| sample.reports);
+    mean(recent, |sample| sample.exposure) > 0.5 && still <= everyday.max(remains).max(recovered)
 }
 
 /// The service and the start; with a number where the incident before began in the same minute.

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 /// So many symptoms are told hour by hour.
 const SYMPTOMS_TOLD: usize = 3;
 
-/// What the timeline looks like, also within a page; charts bring [`svg::STYLE`] in addition.
+/// What the timeline looks like, also within a page; charts bring `svg::STYLE` in addition.
 pub const STYLE: &str = include_str!("document.css");
 
 /// Of the file's own frame; within a page the site gives it.

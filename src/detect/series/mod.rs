@@ -1,6 +1,6 @@
 //! The detector for a series of values made elsewhere: any even step, real or negative values, gaps.
 //!
-//! A robust level and its [`rhythm`], the [`noise`] around them, and a bank of CUSUMs in [`test`]. Upwards only; every
+//! A robust level and its `rhythm`, the `noise` around them, and a bank of CUSUMs in `test`. Upwards only; every
 //! row is judged by those before. Formulas and what they were measured on: `docs/detection.md`.
 
 mod noise;

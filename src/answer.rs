@@ -43,6 +43,8 @@ pub struct Spike {
     /// How unlikely this is without an outage: the log-likelihood ratio, in nats.
     pub score: f64,
     pub incident: Option<String>,
+    /// The incident of another service that explains it: people blamed the wrong one.
+    pub echo_of: Option<String>,
 }
 
 /// One step of a service's counts in a region, with the band in which it is expected.

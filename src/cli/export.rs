@@ -199,9 +199,10 @@ fn exposure_cells(row: &ExposureRow) -> [String; 4] {
     [stamp(row.at), row.source.clone(), row.heard.to_string(), row.posts.to_string()]
 }
 
-const SPIKE_COLUMNS: [&str; 8] = ["at", "until", "service", "region", "observed", "expected", "score", "incident"];
+const SPIKE_COLUMNS: [&str; 9] =
+    ["at", "until", "service", "region", "observed", "expected", "score", "incident", "echo_of"];
 
-fn spike_cells(spike: &Spike) -> [String; 8] {
+fn spike_cells(spike: &Spike) -> [String; 9] {
     [
         stamp(spike.at),
         stamp(spike.until),
@@ -211,6 +212,7 @@ fn spike_cells(spike: &Spike) -> [String; 8] {
         spike.expected.to_string(),
         spike.score.to_string(),
         spike.incident.clone().unwrap_or_default(),
+        spike.echo_of.clone().unwrap_or_default(),
     ]
 }
 

@@ -59,10 +59,18 @@ fn render(spikes: &[Spike], audience: &Audience, style: &Style) -> String {
             words::thousands(spike.observed).into(),
             format!("{:.1}", spike.expected).into(),
             likelihood_ratio(spike.score).into(),
-            spike.incident.as_deref().unwrap_or_default().into(),
+            incident(spike).into(),
         ]);
     }
     table.render(style)
+}
+
+/// The incident that it belongs to, or that explains it.
+fn incident(spike: &Spike) -> String {
+    match (&spike.incident, &spike.echo_of) {
+        (_, Some(cause)) => format!("echo of {cause}"),
+        (incident, None) => incident.clone().unwrap_or_default(),
+    }
 }
 
 /// How many times likelier an outage makes the count: `850`, `10^17`. `nats` is its logarithm.
@@ -90,6 +98,7 @@ mod tests {
             expected: 0.34,
             score,
             incident: None,
+            echo_of: None,
         };
         let spikes = [spike("world", 1204, 400.0), spike("US-TX", 9, 5.0)];
         let text = render(&spikes, &fixture::reader(Tz::UTC), &style::plain("2024-03-05T21:00:00Z"));

@@ -250,7 +250,7 @@ fn schemas(services: &[&str]) -> Value {
         "Timeline": {"allOf": [of("Incident"), object(&told)]},
         "Spike": object(&json!({
             "at": time(), "until": time(), "service": text(), "region": text(), "observed": whole(), "expected": real(),
-            "score": real(), "incident": string_or_null(),
+            "score": real(), "incident": string_or_null(), "echo_of": string_or_null(),
         })),
         "Status": object(&json!({"at": time(), "services": list(object(&json!({
             "service": text(), "state": words(&["up", "down", "recovering", "unknown"]), "since": or_null(time()),

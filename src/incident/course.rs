@@ -1,12 +1,12 @@
 //! The course of one incident: opened by an alarm, followed minute by minute, resolved, or taken up again.
 
 use super::evidence::soonest;
+use super::recovery::{CALM_BEFORE_RESOLVED, Surge};
 use super::summary;
 use super::view::View;
-use super::{Correction, Incident, Interval, Peak, Phase, PhaseEntry, State};
+use super::{Correction, Incident, Interval, Peak, Phase, PhaseEntry, Related, State};
 use crate::count::{KeyHash, Tally};
-use crate::detect::focus::Focus;
-use crate::detect::{Expected, Sample, Score, calibrate, interval};
+use crate::detect::{calibrate, interval};
 use crate::minute::Minute;
 use crate::reading::Stage;
 use crate::region::Region;
@@ -19,49 +19,32 @@ use std::collections::{BTreeMap, BTreeSet};
 const LOOK_BACK: i64 = 3 * Minute::HOUR;
 /// Minutes after the alarm in which the start is estimated anew as posts arrive.
 const START_REVISED: i64 = Minute::HOUR;
-/// The probability of being over above which it is said to be recovering, and resolved if it stays so.
-const PROBABLY_OVER: f64 = 0.8;
-const SURELY_OVER: f64 = 0.95;
-/// Minutes of it that make it resolved.
-const CALM_BEFORE_RESOLVED: i64 = 20;
 /// Minutes in which the regions are looked at each minute, and after them each so many.
 const REGIONS_SETTLE: i64 = 15;
 const REGIONS_EVERY: i64 = 5;
-/// Minutes without a spike after which it is over in any case.
-const SUBSIDED: i64 = Minute::HOUR;
-/// The share of the reports before the end that may go on as talk.
-const REMAINING_TALK: f64 = 0.15;
-/// So many that say it works again, for one who says that it fails, are no talk about an outage that goes on.
-const OUTWEIGHED: f64 = 2.0;
 /// Minutes in which reports anew are the same incident, not another.
 const RELAPSE_WITHIN: i64 = 2 * Minute::HOUR;
-/// Nats by which 'it works again' must outweigh its share among reports, and minutes after which, if the outage goes
-/// on, it was a part of it that recovered.
-const SURGE: f64 = 8.0;
-const SURGE_JUDGED_AFTER: i64 = 15;
-/// The share of reports that sound like a recovery while nothing has recovered.
-const STRAY_RECOVERIES: f64 = 0.1;
-/// Nats by which reports must outweigh the level to which they had fallen, to be a relapse.
-const RELAPSE: f64 = 15.0;
-/// Minutes over which the level to fall back from is taken.
-const TROUGH: i64 = 30;
+/// Minutes after which an incident is not taken back any more.
+const DOUBTED: i64 = 3 * Minute::HOUR;
+/// Assumed, not measured: the probability that what was taken back was an outage after all.
+const RETRACTED_CONFIDENCE: f64 = 0.05;
 
 /// An incident and what is needed to carry it on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Course {
-    incident: Incident<KeyHash>,
+    pub(super) incident: Incident<KeyHash>,
     /// The minute that opened it, and the region that raised the alarm.
-    opened: Minute,
-    primary: Region,
+    pub(super) opened: Minute,
+    pub(super) primary: Region,
     /// The end of the incident before it: what was before is not its start.
-    not_before: Option<Minute>,
+    pub(super) not_before: Option<Minute>,
     /// The last minute in which any region was in a spike.
-    last_elevated: Minute,
+    pub(super) last_elevated: Minute,
     /// Since when it has surely been over.
-    calm_since: Option<Minute>,
-    resolved: Option<Minute>,
+    pub(super) calm_since: Option<Minute>,
+    pub(super) resolved: Option<Minute>,
     /// The recovery posts not yet explained by a phase.
-    surge: Surge,
+    pub(super) surge: Surge,
 }
 
 /// An incident that is over.
@@ -80,20 +63,11 @@ pub enum Verdict {
     Open { course: Box<Course>, said: bool },
 }
 
-/// People saying that it works again, beyond the few who always do.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Surge {
-    /// The first minute that counts: those before it are explained.
-    from: Option<Minute>,
-}
-
 impl Course {
     /// Opens an incident when an alarm was raised.
     pub fn open(view: &View<'_>, alarms: &BTreeMap<Region, Alarm>, before: Option<&Ended>) -> Verdict {
         let not_before = before.map(|ended| ended.at);
-        // The world tells most; a region speaks for itself where the world has seen nothing.
-        let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
-        let Some((region, alarm)) = alarms.get_key_value(&Region::WORLD).or(loudest) else { return Verdict::Nothing };
+        let Some((region, alarm)) = loudest(alarms) else { return Verdict::Nothing };
         let from = alarm.from(view.minute).max(not_before.unwrap_or(alarm.from(view.minute)));
         let samples = view.samples(*region, look_back(from, not_before), view.minute);
         let start = interval::start(&samples, view.minute).unwrap_or_else(|| around(from));
@@ -173,6 +147,49 @@ impl Course {
         until.start() >= self.incident.start.low
     }
 
+    /// Where and since when it is loud, and its incident, while it lasts or did so `lately`.
+    pub fn loud(&self, now: Minute, lately: i64) -> Option<(Region, Minute, (&str, Minute, bool))> {
+        let heard = self.resolved.is_none_or(|resolved| now - resolved <= lately);
+        let incident = (self.incident.id.as_str(), self.opened, self.resolved.is_none());
+        heard.then(|| (self.primary, Minute::of(self.incident.start.estimate), incident))
+    }
+
+    /// Takes note of incidents that hang together with it. Gives whether any is new.
+    pub fn relate(&mut self, related: &[Related]) -> bool {
+        let known = self.incident.related.len();
+        for related in related {
+            if self.incident.related.iter().all(|other| other.incident != related.incident) {
+                self.incident.related.push(related.clone());
+            }
+        }
+        self.incident.related.len() > known
+    }
+
+    /// Whether it is still so young that it may turn out to be none.
+    pub fn may_be_taken_back(&self, now: Minute) -> bool {
+        self.resolved.is_none() && now - self.opened <= DOUBTED
+    }
+
+    /// Takes it back in the open: it was no outage, but what `related` says. Gives the incident as it is told from now on.
+    pub fn retract(mut self, view: &View<'_>, related: Related, why: String) -> (Incident<KeyHash>, Ended) {
+        self.relate(&[related]);
+        self.incident.corrections.push(Correction {
+            at: view.said_at,
+            what: "state".to_owned(),
+            from: self.incident.state.to_string(),
+            to: "retracted".to_owned(),
+            why,
+        });
+        let now = view.minute.close();
+        self.incident.state = State::Resolved;
+        self.incident.end = Some(Interval { low: now, estimate: now, high: now });
+        self.incident.retracted_at = Some(view.said_at);
+        self.incident.confidence = self.incident.confidence.min(RETRACTED_CONFIDENCE);
+        // What is told anew of the same hours may begin where this began.
+        let ended = Ended { id: self.incident.id.clone(), at: self.looks_back_to() };
+        (self.incident, ended)
+    }
+
     /// What the next incident has to know of it, if it has ended.
     pub fn ended(&self) -> Option<Ended> {
         let end = self.incident.end?;
@@ -225,7 +242,7 @@ impl Course {
         self.incident.start = start;
     }
 
-    fn correct(&mut self, view: &View<'_>, what: &str, from: DateTime<Utc>, to: DateTime<Utc>, why: &str) {
+    pub(super) fn correct(&mut self, view: &View<'_>, what: &str, from: DateTime<Utc>, to: DateTime<Utc>, why: &str) {
         self.incident.corrections.push(Correction {
             at: view.said_at,
             what: what.to_owned(),
@@ -265,109 +282,10 @@ impl Course {
         }
     }
 
-    fn official_end(&self, view: &View<'_>) -> Option<DateTime<Utc>> {
+    pub(super) fn official_end(&self, view: &View<'_>) -> Option<DateTime<Utc>> {
         let from = Minute::of(self.incident.start.estimate);
         let words = view.mentions(Tally::Official, from, view.minute);
         words.filter(|mention| mention.stage == Some(Stage::Resolved)).map(|mention| mention.at).max()
-    }
-
-    /// Whether it is over, or partly, by the reports, the recovery posts and the service's words.
-    fn weigh_recovery(&mut self, view: &View<'_>) {
-        let start = self.incident.start.estimate;
-        let samples = view.samples(self.primary, Minute::of(start), view.minute);
-        let Some(end) = interval::end(&samples, start, self.official_end(view)) else { return };
-        let surge = self.surge(view, &samples);
-        if let Some(surge) = surge
-            && end.over < 0.5
-            && view.minute - surge >= SURGE_JUDGED_AFTER
-        {
-            self.enter(PhaseEntry {
-                phase: Phase::PartialRecovery,
-                at: surge.start(),
-                evidence: soonest(view, Tally::Recovery, surge, view.minute),
-            });
-            self.incident.state = State::Recovering;
-            self.surge.from = Some(view.minute + 1);
-        }
-        if view.minute - self.last_elevated > SUBSIDED {
-            // Too few reports to date the end by their fall: it lies about the last minutes that stood out.
-            let subsided = around(self.last_elevated);
-            let dated =
-                end.over >= PROBABLY_OVER && end.interval.low < subsided.high && end.interval.high > subsided.low;
-            return self.resolve(view, if dated { end.interval } else { subsided });
-        }
-        if end.over >= PROBABLY_OVER {
-            self.incident.state = State::Recovering;
-            self.incident.end = Some(end.interval);
-        } else {
-            self.incident.end = None;
-            let partly = self.incident.phases.iter().any(|entry| entry.phase == Phase::PartialRecovery);
-            if !partly {
-                self.incident.state = State::Ongoing;
-            }
-        }
-        if end.over < SURELY_OVER || !has_calmed(&samples, Minute::of(end.interval.estimate)) {
-            self.calm_since = None;
-            return;
-        }
-        let calm_since = *self.calm_since.get_or_insert(view.minute);
-        if view.minute - calm_since >= CALM_BEFORE_RESOLVED {
-            self.resolve(view, end.interval);
-        }
-    }
-
-    fn resolve(&mut self, view: &View<'_>, end: Interval) {
-        self.incident.state = State::Resolved;
-        self.incident.end = Some(end);
-        self.resolved = Some(view.minute);
-        let evidence = soonest(view, Tally::Recovery, Minute::of(end.low), view.minute);
-        self.enter(PhaseEntry { phase: Phase::Recovery, at: end.estimate, evidence });
-        let resolved = PhaseEntry { phase: Phase::Resolved, at: view.minute.close(), evidence: Vec::new() };
-        self.enter(resolved);
-    }
-
-    /// When people began to say that it works again, if that is not explained by a phase yet.
-    fn surge(&self, view: &View<'_>, samples: &[Sample]) -> Option<Minute> {
-        let from = self.surge.from.unwrap_or(self.opened).max(Minute::of(self.incident.start.high));
-        let mut focus = Focus::default();
-        let mut score = Score::default();
-        for sample in samples.iter().filter(|sample| sample.minute >= from) {
-            let stray = 0.02 + STRAY_RECOVERIES * sample.reports;
-            score = focus.step(sample.recoveries, Expected { mean: stray, upper: stray, dispersion: 1.0 });
-        }
-        (score.llr >= SURGE).then(|| view.minute - score.since + 1)
-    }
-
-    /// After it was resolved: reports anew are a relapse of the same incident.
-    fn take_up_again(&mut self, view: &View<'_>, alarms: &BTreeMap<Region, Alarm>) {
-        let Some(resolved) = self.resolved else { return };
-        let Some(alarm) = alarms.get(&self.primary) else { return };
-        let before = view.samples(self.primary, resolved - TROUGH, resolved);
-        let trough = before.iter().map(|sample| sample.reports).sum::<f64>() / TROUGH as f64;
-        let mut focus = Focus::default();
-        let mut again = Score::default();
-        for sample in view.samples(self.primary, resolved + 1, view.minute) {
-            let upper = 1.5 * trough.max(sample.expected) + 0.1;
-            again = focus.step(sample.reports, Expected { mean: trough, upper, dispersion: 1.0 });
-        }
-        if again.llr < RELAPSE || alarm.score.llr < RELAPSE {
-            return;
-        }
-        let from = view.minute - again.since + 1;
-        if let Some(end) = self.incident.end {
-            self.correct(view, "end", end.estimate, from.start(), "people report it again");
-        }
-        self.incident.phases.retain(|entry| entry.phase != Phase::Resolved);
-        self.enter(PhaseEntry {
-            phase: Phase::Relapse,
-            at: from.start(),
-            evidence: soonest(view, Tally::Report, from, view.minute),
-        });
-        self.incident.state = State::Ongoing;
-        self.incident.end = None;
-        self.resolved = None;
-        self.calm_since = None;
-        self.surge.from = Some(view.minute + 1);
     }
 
     fn name_onset(&mut self, view: &View<'_>) {
@@ -383,27 +301,17 @@ impl Course {
         });
     }
 
-    fn enter(&mut self, entry: PhaseEntry<KeyHash>) {
+    pub(super) fn enter(&mut self, entry: PhaseEntry<KeyHash>) {
         let phases = &mut self.incident.phases;
         let place = phases.partition_point(|other| (other.at, other.phase) <= (entry.at, entry.phase));
         phases.insert(place, entry);
     }
 }
 
-/// Whether so few people still report that it is the talk after an outage, not a part of it that goes on: few against
-/// those before, or against those who say that it works again.
-fn has_calmed(samples: &[Sample], end: Minute) -> bool {
-    let mean = |samples: &[Sample], value: fn(&Sample) -> f64| {
-        samples.iter().map(value).sum::<f64>() / samples.len().max(1) as f64
-    };
-    let recent = &samples[samples.len().saturating_sub(CALM_BEFORE_RESOLVED as usize)..];
-    let until_end = samples.partition_point(|sample| sample.minute <= end);
-    let failing = &samples[until_end.saturating_sub(TROUGH as usize)..until_end];
-    let everyday = 2.5 * mean(recent, |sample| sample.expected) + 0.1;
-    let remains = REMAINING_TALK * mean(failing, |sample| sample.reports);
-    let recovered = mean(recent, |sample| sample.recoveries) / OUTWEIGHED;
-    let still = mean(recent, |sample| sample.reports);
-    mean(recent, |sample| sample.exposure) > 0.5 && still <= everyday.max(remains).max(recovered)
+/// The world tells most; a region speaks for itself where the world has seen nothing.
+pub fn loudest(alarms: &BTreeMap<Region, Alarm>) -> Option<(&Region, &Alarm)> {
+    let loudest = alarms.iter().max_by(|a, b| a.1.score.llr.total_cmp(&b.1.score.llr));
+    alarms.get_key_value(&Region::WORLD).or(loudest)
 }
 
 /// The service and the start; with a number where the incident before began in the same minute.
@@ -422,7 +330,7 @@ fn look_back(minute: Minute, not_before: Option<Minute>) -> Minute {
 }
 
 /// A time about a minute, where nothing more can be told.
-fn around(minute: Minute) -> Interval {
+pub(super) fn around(minute: Minute) -> Interval {
     let quarter = TimeDelta::minutes(15);
     Interval { low: minute.start() - quarter, estimate: minute.start(), high: minute.close() + quarter }
 }

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 pub mod course;
 mod evidence;
+mod recovery;
+pub mod related;
 mod summary;
 pub mod view;
 

@@ -10,6 +10,7 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeMap;
 
 /// One service at the close of one minute.
+#[derive(Clone, Copy)]
 pub struct View<'a> {
     pub service: &'a ServiceId,
     pub minute: Minute,
@@ -21,9 +22,9 @@ pub struct View<'a> {
     pub mentions: &'a BTreeMap<Minute, Vec<Mention>>,
 }
 
-impl View<'_> {
+impl<'a> View<'a> {
     /// Mentions of one kind in `[from, until]`, in the order of time.
-    pub fn mentions(&self, tally: Tally, from: Minute, until: Minute) -> impl Iterator<Item = &Mention> {
+    pub fn mentions(&self, tally: Tally, from: Minute, until: Minute) -> impl Iterator<Item = &'a Mention> + use<'a> {
         let minutes = if from <= until { Some(self.mentions.range(from..=until)) } else { None };
         minutes.into_iter().flatten().flat_map(|(_, mentions)| mentions).filter(move |mention| mention.tally == tally)
     }

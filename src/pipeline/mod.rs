@@ -9,6 +9,7 @@ use crate::alert::Row;
 use crate::alert::desk::{Desk, Outcome, Task};
 use crate::alert::rule::Rule;
 use crate::count::{KeyHash, ListeningSpan, Mention, OPEN_END, Tally};
+use crate::incident::related::Ties;
 use crate::intake::{Brought, Intake, Silence};
 use crate::minute::Minute;
 use crate::post::{AuthorKey, KEY_RETENTION, Post, PostKey, Volume};
@@ -80,6 +81,7 @@ pub struct Pipeline {
     track: Track,
     writer: Writer,
     settings: Settings,
+    ties: Ties,
     retention: Retention,
     seen: BTreeMap<KeyHash, Minute>,
     /// Posts that were taken back, perhaps before they were read.
@@ -109,7 +111,8 @@ impl Pipeline {
         let writer = Writer::open(database, stamp)?;
         let persons = Persons::beside(database)?;
         let resume = writer.resume()?;
-        let track = rebuild(&resume, stamp, settings)?;
+        let ties = Ties::of(reader.catalogue().groups());
+        let track = rebuild(&resume, stamp, settings, &ties)?;
         let reader = Arc::new(reader);
         let pipeline = Pipeline {
             authors: Arc::new(Authors::new(reader.clone(), persons.clone(), resume.authors)),
@@ -120,6 +123,7 @@ impl Pipeline {
             track,
             writer,
             settings,
+            ties,
             retention,
             seen: resume.seen,
             deleted: resume.deleted,
@@ -326,7 +330,7 @@ impl Pipeline {
 
     /// Closes every minute up to and with `through`.
     pub fn close_through(&mut self, through: Minute, said_at: Option<DateTime<Utc>>) {
-        let findings = self.track.close_through(through, said_at, &self.settings);
+        let findings = self.track.close_through(through, said_at, &self.settings, &self.ties);
         self.findings.incidents.extend(findings.incidents);
         self.findings.spikes.extend(findings.spikes);
         self.findings.expected.extend(findings.expected);
@@ -388,7 +392,7 @@ fn is_quotable(post: &Post) -> bool {
 }
 
 /// The state as it was when the last batch was committed: the stored state, and the mentions since in their order.
-fn rebuild(resume: &Resume, stamp: Stamp, settings: Settings) -> Result<Track, StoreError> {
+fn rebuild(resume: &Resume, stamp: Stamp, settings: Settings, ties: &Ties) -> Result<Track, StoreError> {
     let mut track: Track = match &resume.snapshot {
         Some(body) => postcard::from_bytes(body).map_err(|error| StoreError::Corrupt(format!("the state: {error}")))?,
         None => Track::default(),
@@ -402,12 +406,12 @@ fn rebuild(resume: &Resume, stamp: Stamp, settings: Settings) -> Result<Track, S
     }
     for (clock, mention) in &resume.mentions {
         if let Some(clock) = clock {
-            track.close_through(*clock, None, &settings);
+            track.close_through(*clock, None, &settings, ties);
         }
         track.add(mention);
     }
     if let Some(minute) = resume.closed_through {
-        track.close_through(minute, None, &settings);
+        track.close_through(minute, None, &settings, ties);
     }
     track.restore_said(&resume.said);
     Ok(track)

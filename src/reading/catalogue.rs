@@ -4,7 +4,7 @@ use super::fold::Folded;
 use super::lexicon::Lexicon;
 use super::phrases::{Pattern, SYNTAX};
 use super::problem::{DataFile, Problem, Word};
-use super::{Dialect, ServiceId, Symptom};
+use super::{Dialect, ServiceId, Symptom, words};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -57,10 +57,30 @@ pub struct Notices {
     pub parts: Vec<String>,
 }
 
+words! {
+    /// How the services of a group hang together.
+    Tie {
+        /// Mistaken and blamed for one another.
+        Rivals = "rivals",
+        /// Of one owner, on the same machines: they fail together.
+        Siblings = "siblings",
+        /// What others stand on: it takes them down with it, and is blamed when one of them fails alone.
+        Beneath = "beneath",
+    }
+}
+
+/// Services that hang together.
+#[derive(Clone, Debug)]
+pub struct Group {
+    pub tie: Tie,
+    pub services: Vec<Word>,
+}
+
 /// All services, in the order of the file.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
     services: Vec<Service>,
+    groups: Vec<Group>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +88,15 @@ pub struct Catalogue {
 struct CatalogueFile {
     #[serde(default)]
     service: Vec<Entry>,
+    #[serde(default)]
+    group: Vec<GroupEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GroupEntry {
+    tie: Tie,
+    services: Vec<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -104,7 +133,7 @@ impl Catalogue {
         Catalogue::parse("data/services.toml", include_str!("../../data/services.toml"))
     }
 
-    /// Reads a file of `[[service]]` tables. `name` is what problems call it.
+    /// Reads a file of `[[service]]` and `[[group]]` tables. `name` is what problems call it.
     ///
     /// # Errors
     /// The first unknown key, wrong type, or malformed or repeated id.
@@ -127,6 +156,8 @@ impl Catalogue {
             }
             catalogue.services.push(service);
         }
+        let groups = parsed.group.into_iter();
+        catalogue.groups = groups.map(|entry| Group { tie: entry.tie, services: file.words(entry.services) }).collect();
         Ok(catalogue)
     }
 
@@ -140,7 +171,13 @@ impl Catalogue {
                 None => self.services.push(added),
             }
         }
+        self.groups.extend(additions.groups);
         self
+    }
+
+    /// Services that hang together.
+    pub fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     pub fn services(&self) -> &[Service] {
@@ -154,6 +191,10 @@ impl Catalogue {
     /// Entries that are empty, repeated, claimed by two services, or that change nothing.
     pub fn problems(&self) -> Vec<Problem> {
         let mut problems: Vec<Problem> = self.services.iter().flat_map(Service::dead).collect();
+        let grouped = self.groups.iter().flat_map(|group| &group.services);
+        problems.extend(grouped.filter(|word| self.get(&word.text).is_none()).map(|word| {
+            word.problem(format!("no service is called `{}`", word.text), "a group lists ids of services")
+        }));
         let mut owners: BTreeMap<String, &ServiceId> = BTreeMap::new();
         for service in &self.services {
             if service.names.is_empty() && service.words.is_empty() && service.capitals.is_empty() {
@@ -367,6 +408,15 @@ mod tests {
         let problems = Catalogue::parse("t", text).unwrap().problems();
         let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
         assert_eq!(told, [(6, "`Same` is `a` too"), (6, "an empty name")]);
+    }
+
+    #[test]
+    fn a_group_of_a_service_that_nobody_knows_is_found() {
+        let text =
+            "[[service]]\nid = \"a\"\nnames = [\"a b\"]\n[[group]]\ntie = \"rivals\"\nservices = [\"a\", \"c\"]\n";
+        let problems = Catalogue::parse("t", text).unwrap().problems();
+        let told: Vec<(usize, &str)> = problems.iter().map(|p| (p.line, p.message.as_str())).collect();
+        assert_eq!(told, [(6, "no service is called `c`")]);
     }
 
     #[test]

@@ -35,6 +35,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0007_left.sql"),
     include_str!("migrations/0008_intake.sql"),
     include_str!("migrations/0009_times.sql"),
+    include_str!("migrations/0010_echoes.sql"),
 ];
 
 /// Why the database cannot do what was asked.

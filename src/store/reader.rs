@@ -290,7 +290,7 @@ impl Reader {
             asked.and(", ?)", region.to_owned());
         }
         let query = format!(
-            "SELECT from_minute, until_minute, service, region, observed, expected, score, incident FROM spike
+            "SELECT from_minute, until_minute, service, region, observed, expected, score, incident, echo_of FROM spike
              {} ORDER BY from_minute DESC, service, region",
             asked.conditions
         );
@@ -313,6 +313,7 @@ impl Reader {
                 expected: row.get(5)?,
                 score: row.get(6)?,
                 incident: row.get(7)?,
+                echo_of: row.get(8)?,
             });
         }
         Ok(found)

@@ -89,6 +89,8 @@ pub struct SpikeRow {
     pub expected: f64,
     pub score: f64,
     pub incident: Option<String>,
+    /// The incident of another service that explains it.
+    pub echo_of: Option<String>,
 }
 
 /// Reports expected a minute, from a minute on.
@@ -453,8 +455,8 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
         transaction
             .prepare_cached(
                 "INSERT OR REPLACE INTO spike
-                     (service, region, from_minute, until_minute, observed, expected, score, incident)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                     (service, region, from_minute, until_minute, observed, expected, score, incident, echo_of)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 spike.service.as_str(),
@@ -465,6 +467,7 @@ fn append_findings(transaction: &Transaction, batch: &Append) -> Result<(), Stor
                 spike.expected,
                 spike.score,
                 spike.incident,
+                spike.echo_of,
             ])?;
     }
     let mut mark = transaction.prepare_cached("UPDATE quote SET evidence = 1 WHERE post = ?1")?;

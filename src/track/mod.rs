@@ -10,9 +10,11 @@ use crate::count::{Exposure, KeyHash, ListeningSpan, Mention, Tally};
 use crate::detect::Score;
 use crate::detect::calibrate::Budget;
 use crate::incident::Incident;
+use crate::incident::related::{self, Judgement, Loud, Ties};
 use crate::minute::Minute;
 use crate::post::LATENESS;
 use crate::reading::ServiceId;
+use crate::region::Region;
 use crate::store::writer::{ExpectedRow, SpikeRow};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -87,7 +89,13 @@ impl Track {
 
     /// Closes every minute up to and with `through`. `said_at` is the clock at which findings are said; without it
     /// the close of the minute that decided.
-    pub fn close_through(&mut self, through: Minute, said_at: Option<DateTime<Utc>>, settings: &Settings) -> Findings {
+    pub fn close_through(
+        &mut self,
+        through: Minute,
+        said_at: Option<DateTime<Utc>>,
+        settings: &Settings,
+        ties: &Ties,
+    ) -> Findings {
         let mut findings = Findings::default();
         let first = match self.clock {
             Some(clock) => clock + 1,
@@ -102,9 +110,7 @@ impl Track {
                 exposure: &self.exposure,
                 budget: Budget { false_alarms_per_month: settings.false_alarms_per_month, nodes },
             };
-            for (id, service) in &mut self.services {
-                service.close(id, &context, &mut findings);
-            }
+            close(&mut self.services, &context, ties, &mut findings);
             if minute.0 % Minute::HOUR == 0 {
                 self.exposure.forget_before(minute - service::MEMORY);
             }
@@ -127,5 +133,26 @@ impl Track {
             (Some(heard), Some(mentioned)) => Some(heard.min(mentioned)),
             (heard, mentioned) => heard.or(mentioned),
         }
+    }
+}
+
+/// Closes a minute: each service for itself, then all of them together, then the incidents.
+fn close(
+    services: &mut BTreeMap<ServiceId, ServiceTrack>,
+    context: &service::Context<'_>,
+    ties: &Ties,
+    findings: &mut Findings,
+) {
+    let watched = services.iter_mut().map(|(id, service)| service.watch(id, context, findings));
+    let alarms: Vec<BTreeMap<Region, Alarm>> = watched.collect();
+    let all = services.iter().zip(&alarms).enumerate();
+    let (places, loud): (Vec<usize>, Vec<Loud<'_>>) =
+        all.filter_map(|(place, ((id, service), alarms))| Some((place, service.loud(id, context, alarms)?))).unzip();
+    let mut judged = vec![Judgement::default(); alarms.len()];
+    for (place, judgement) in places.into_iter().zip(related::judge(&loud, ties)) {
+        judged[place] = judgement;
+    }
+    for (((id, service), alarms), judgement) in services.iter_mut().zip(alarms).zip(&judged) {
+        service.conclude(id, context, alarms, judgement, findings);
     }
 }

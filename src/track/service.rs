@@ -5,8 +5,10 @@ use super::{Alarm, Findings, SETTLING};
 use crate::count::{Exposure, Mention, People, Tally, count_minute};
 use crate::detect;
 use crate::detect::calibrate::{self, Budget};
-use crate::incident::course::{Course, Ended, Verdict};
+use crate::incident::course::{Course, Ended, Verdict, loudest};
+use crate::incident::related::{self, Judgement, Loud};
 use crate::incident::view::View;
+use crate::incident::{Related, Relation};
 use crate::minute::Minute;
 use crate::reading::ServiceId;
 use crate::region::Region;
@@ -23,6 +25,7 @@ const FEWEST_PEOPLE: u64 = 5;
 const NEW_NORMAL: i64 = 3 * Minute::DAY;
 
 /// What closing a minute needs to know beside the service itself.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     pub minute: Minute,
     pub said_at: DateTime<Utc>,
@@ -67,15 +70,49 @@ impl ServiceTrack {
         }
     }
 
-    /// Closes a minute: count, settle, score, and carry the incident on.
-    pub fn close(&mut self, id: &ServiceId, context: &Context<'_>, findings: &mut Findings) {
+    /// Closes a minute for the service alone: count, settle, score. Gives the regions in alarm.
+    pub fn watch(&mut self, id: &ServiceId, context: &Context<'_>, findings: &mut Findings) -> BTreeMap<Region, Alarm> {
         self.recount(context);
         self.settle(context);
         let alarms = self.raise_alarms(context);
         self.follow_spikes(id, context, &alarms, findings);
-        self.follow_incident(id, context, &alarms, findings);
+        alarms
+    }
+
+    /// Carries the incident on, once it is known how the service stands among the others.
+    pub fn conclude(
+        &mut self,
+        id: &ServiceId,
+        context: &Context<'_>,
+        alarms: BTreeMap<Region, Alarm>,
+        judgement: &Judgement,
+        findings: &mut Findings,
+    ) {
+        self.follow_incident(id, context, alarms, judgement, findings);
         self.tell_expectations(id, context, findings);
         self.forget(context.minute);
+    }
+
+    /// The service as it is held against others, if there is anything to hear.
+    pub fn loud<'a>(
+        &'a self,
+        id: &'a ServiceId,
+        context: &Context<'a>,
+        alarms: &BTreeMap<Region, Alarm>,
+    ) -> Option<Loud<'a>> {
+        let view = view(&self.nodes, &self.mentions, id, context);
+        let course = self.course.as_ref().and_then(|course| course.loud(context.minute, related::HORIZON));
+        let alarm = loudest(alarms).map(|(region, alarm)| (*region, alarm.from(context.minute)));
+        let (region, from) = course.map(|(region, from, _)| (region, from)).or(alarm)?;
+        let threshold = alarms.get(&region).map_or_else(
+            || {
+                let hour = view.samples(region, context.minute - Minute::HOUR, context.minute);
+                let expected: f64 = hour.iter().map(|sample| sample.expected).sum();
+                context.budget.threshold(expected / Minute::HOUR as f64)
+            },
+            |alarm| alarm.threshold,
+        );
+        Some(Loud { view, region, from, threshold, incident: course.map(|(.., incident)| incident) })
     }
 
     fn recount(&mut self, context: &Context<'_>) {
@@ -185,6 +222,7 @@ impl ServiceTrack {
                 expected: samples.iter().map(|sample| sample.expected).sum(),
                 score: spike.score,
                 incident: None,
+                echo_of: None,
             });
             if let Some(node) = self.node_mut(region) {
                 node.spike = Some(spike);
@@ -199,20 +237,33 @@ impl ServiceTrack {
         &mut self,
         id: &ServiceId,
         context: &Context<'_>,
-        alarms: &BTreeMap<Region, Alarm>,
+        mut alarms: BTreeMap<Region, Alarm>,
+        judgement: &Judgement,
         findings: &mut Findings,
     ) {
-        let view = View {
-            service: id,
-            minute: context.minute,
-            said_at: context.said_at,
-            exposure: context.exposure,
-            nodes: &self.nodes,
-            mentions: &self.mentions,
-        };
-        let verdict = match self.course.take() {
-            Some(course) => course.follow(&view, alarms),
-            None => Course::open(&view, alarms, self.ended.as_ref()),
+        let view = view(&self.nodes, &self.mentions, id, context);
+        let mut course = self.course.take();
+        if let Some(echo) = &judgement.echo {
+            // Blame neither opens an incident nor takes one up again.
+            alarms.clear();
+            for spike in findings.spikes.iter_mut().filter(|spike| spike.service == *id) {
+                spike.echo_of.clone_from(&echo.incident);
+            }
+            if let Some(cause) = &echo.incident
+                && echo.never_stood
+                && let Some(mistaken) = course.take_if(|course| course.may_be_taken_back(context.minute))
+            {
+                let related = Related { incident: cause.clone(), relation: Relation::EchoOf };
+                let (incident, ended) = mistaken.retract(&view, related, echo.why());
+                self.ended = Some(ended);
+                findings.incidents.insert(incident.id.clone(), incident);
+                return;
+            }
+        }
+        let related = course.as_mut().is_some_and(|course| course.relate(&judgement.same_cause));
+        let verdict = match course {
+            Some(course) => course.follow(&view, &alarms),
+            None => Course::open(&view, &alarms, self.ended.as_ref()),
         };
         match verdict {
             Verdict::Nothing => {}
@@ -222,7 +273,7 @@ impl ServiceTrack {
                         spike.incident = Some(course.id().to_owned());
                     }
                 }
-                if said {
+                if said || related {
                     findings.incidents.insert(course.id().to_owned(), course.incident().clone());
                 }
                 if course.was_resolved_at(context.minute) {
@@ -260,6 +311,16 @@ impl ServiceTrack {
             node.forget_before(since);
         }
     }
+}
+
+fn view<'a>(
+    nodes: &'a [(Region, NodeTrack)],
+    mentions: &'a BTreeMap<Minute, Vec<Mention>>,
+    service: &'a ServiceId,
+    context: &Context<'a>,
+) -> View<'a> {
+    let Context { minute, said_at, exposure, .. } = *context;
+    View { service, minute, said_at, exposure, nodes, mentions }
 }
 
 /// The node of a region among nodes sorted by region.

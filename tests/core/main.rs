@@ -9,6 +9,7 @@ mod order;
 mod outages;
 mod privacy;
 mod recordings;
+mod related;
 mod resume;
 mod silence;
 mod store;

@@ -3,6 +3,7 @@
 use crate::support::{self, Lab};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use whatsdown::incident::{Incident, Interval, Phase};
 
@@ -56,6 +57,12 @@ fn tiktok_2021_07_06() {
     }
 }
 
+/// The services that are said to have been down, in the end.
+fn standing(incidents: &[Incident]) -> BTreeSet<&str> {
+    let standing = incidents.iter().filter(|incident| incident.retracted_at.is_none());
+    standing.map(|incident| incident.service.as_str()).collect()
+}
+
 /// The incidents of one service.
 fn of<'a>(incidents: &'a [Incident], service: &str) -> Vec<&'a Incident> {
     incidents.iter().filter(|incident| incident.service.as_str() == service).collect()
@@ -69,6 +76,7 @@ fn overlaps(interval: Interval, truth: &Value) -> bool {
 #[test]
 fn x_2025_03_10() {
     let (incidents, truth) = replayed("x-2025-03-10");
+    assert_eq!(standing(&incidents), BTreeSet::from(["x"]));
     let found = of(&incidents, "x");
     assert_eq!(found.len(), 2);
     for (found, truth) in found.iter().zip(truth["incidents"].as_array().unwrap()) {
@@ -81,6 +89,7 @@ fn x_2025_03_10() {
 fn t_mobile_2020_06_15() {
     let (incidents, truth) = replayed("t-mobile-2020-06-15");
     let truth = &truth["incidents"][0];
+    assert_eq!(standing(&incidents), BTreeSet::from(["t-mobile"]));
     let found = of(&incidents, "t-mobile");
     assert_eq!(found.len(), 1);
     assert!(overlaps(found[0].start, &truth["start"]), "{:?}", found[0].start);
@@ -92,6 +101,7 @@ fn t_mobile_2020_06_15() {
 fn optus_2023_11_07() {
     let (incidents, truth) = replayed("optus-2023-11-07");
     let truth = &truth["incidents"][0];
+    assert_eq!(standing(&incidents), BTreeSet::from(["optus"]));
     let found = of(&incidents, "optus");
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].acknowledged_at, Some(time(&truth["acknowledged"])));

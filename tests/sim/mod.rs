@@ -5,7 +5,7 @@ use std::f64::consts::TAU;
 use whatsdown::minute::Minute;
 
 /// A Gamma(shape, scale 1) variate (Marsaglia & Tsang 2000).
-fn gamma(rng: &mut Rng, shape: f64) -> f64 {
+pub fn gamma(rng: &mut Rng, shape: f64) -> f64 {
     if shape < 1.0 {
         return gamma(rng, shape + 1.0) * rng.f64().powf(1.0 / shape);
     }

@@ -11,6 +11,7 @@ mod privacy;
 mod recordings;
 mod related;
 mod resume;
+mod shapes;
 mod silence;
 mod store;
 mod stream;

@@ -137,12 +137,13 @@ impl Maker {
             self.made.rates.push(life.rates(&mut self.rng, self.made.first, minutes));
         }
         self.place_events();
-        for index in 0..SERVICES.len() {
-            for minute in 0..minutes {
-                let rate = self.made.rates[index][minute];
-                self.reports(SERVICES[index].0, minute, rate, &[]);
+        let rates = std::mem::take(&mut self.made.rates);
+        for ((service, _), rates) in SERVICES.into_iter().zip(&rates) {
+            for (minute, rate) in rates.iter().enumerate() {
+                self.reports(service, minute, *rate, &[]);
             }
         }
+        self.made.rates = rates;
     }
 
     /// Something happens about every nine hours, so that the services have time to calm down.

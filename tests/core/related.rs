@@ -106,8 +106,8 @@ fn blame_that_was_called_an_outage_is_taken_back() {
     // At first both are told of alike, since the accused's people are the ones who are still connected.
     let both = [
         "{} and T-Mobile both down?",
-        "is it {} or T-Mobile that is down?",
-        "{} down too, or just T-Mobile?",
+        "is it {} or T-Mobile that is down, nobody can call me",
+        "{} and T-Mobile both down again",
         "is {} down?",
     ];
     stream.talk(400..520, 1.6, "Verizon", &both);

@@ -15,6 +15,7 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 use whatsdown::count::{KeyHash, ListeningSpan, Mention, Tally};
 use whatsdown::detect::{Expected, Node};
+use whatsdown::incident::related::Ties;
 use whatsdown::minute::Minute;
 use whatsdown::region::Region;
 use whatsdown::track::{Settings, Track};
@@ -103,7 +104,7 @@ fn live(track: &mut Track, rng: &mut Rng, rate: f64, from: Minute, minutes: i64)
             }
         }
         let started = Instant::now();
-        black_box(track.close_through(minute, None, &SETTINGS));
+        black_box(track.close_through(minute, None, &SETTINGS, &Ties::default()));
         closing += started.elapsed();
     }
     Ok(closing)

@@ -9,9 +9,9 @@ use crate::region::Region;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Nats by which a region's reports must exceed what is expected there, once the service is known to be down.
-const REGION_AFFECTED: f64 = 8.0;
+const REGION_AFFECTED: f64 = 6.0;
 /// The fewest people who make a region affected.
-const FEWEST_IN_REGION: u64 = 5;
+const FEWEST_IN_REGION: u64 = 3;
 /// Reports from which a region's own start and end are estimated; below it has those of the world.
 const DATED_REGION: u64 = 25;
 

@@ -26,11 +26,9 @@ const TEMPER: f64 = 0.6;
 /// Share of everyday and outage posts read as recovery while nothing has recovered (prior mean and shape).
 const FALSE_BACK: f64 = 0.03;
 const SHAPE: f64 = 0.5;
-/// People write so many minutes after it works again, on average (exponential; assumed).
-const LAG: f64 = 1.0;
 /// 'Resolved' is said so many minutes after the end, or before it, on average.
 const SAID_LATE: f64 = 20.0;
-const SAID_EARLY: f64 = 3.0;
+const SAID_EARLY: f64 = 6.0;
 
 /// The end of an outage that began at `start`, and whether it has come, from samples up to now. `resolved` is when the
 /// service itself said so. Nothing while there is no sample after the start.
@@ -73,21 +71,8 @@ pub fn end(samples: &[Sample], start: DateTime<Utc>, resolved: Option<DateTime<U
     let mut weights = normalised(&log_weights);
     let not_over = weights.pop()?;
     let ended: f64 = weights.iter().sum();
-    let interval = Interval::of_weights(zero, -0.5, 1.0, &before_the_lag(&weights))?;
+    let interval = Interval::of_weights(zero, -0.5, 1.0, &weights)?;
     Some(EndEstimate { interval, over: ended / (ended + not_over) })
-}
-
-/// Weights of the end by minute, from those of the change in what people write.
-fn before_the_lag(weights: &[f64]) -> Vec<f64> {
-    let stays = (-1.0 / LAG).exp();
-    let mut later = 0.0;
-    let mut earlier: Vec<f64> = Vec::with_capacity(weights.len());
-    for weight in weights.iter().rev() {
-        later = weight + stays * later;
-        earlier.push((1.0 - stays) * later);
-    }
-    earlier.reverse();
-    earlier
 }
 
 /// Log density of 'resolved' being said this many minutes after the end (asymmetric Laplace).

@@ -124,8 +124,8 @@ fn what_is_taken_back_stays_visible_says_why_and_may_come_again() {
     assert!(mistaken.corrections.iter().any(said), "{:?}", mistaken.corrections);
     assert!(of(&incidents, "t-mobile").iter().any(|it| it.retracted_at.is_none()), "{incidents:?}");
 
-    // Cut where it still stood, it was said just the same.
-    let until = mistaken.retracted_at.unwrap() - chrono::TimeDelta::minutes(1);
+    // Cut where it still stood, with its last minute unclosed, it was said just the same.
+    let until = mistaken.retracted_at.unwrap();
     let posts = stream.posts.iter().filter(|post| post.created_at < until);
     let mut cut: Vec<_> = posts.collect();
     cut.sort_by_key(|post| post.arrived_at());

@@ -110,6 +110,7 @@ async fn long_lists_come_in_parts() {
                 expected: 0.5,
                 score: 12.0,
                 incident: None,
+                echo_of: None,
             })
         })
     });

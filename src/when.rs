@@ -21,10 +21,10 @@ pub struct NotATime(String);
 pub struct NotADuration(String);
 
 impl When {
-    /// The time that is meant when it is `now`.
+    /// The time that is meant when it is `now`. Longer ago than the first of all computer clocks is at its start.
     pub fn resolve(self, now: DateTime<Utc>) -> DateTime<Utc> {
         match self {
-            When::Ago(length) => now.checked_sub_signed(length).unwrap_or(DateTime::UNIX_EPOCH),
+            When::Ago(length) => now.checked_sub_signed(length).unwrap_or_default().max(DateTime::UNIX_EPOCH),
             When::At(time) => time,
         }
     }
@@ -95,7 +95,7 @@ mod tests {
             assert_eq!(now - when.resolve(now), TimeDelta::seconds(seconds), "{text}");
         }
         let long: When = "9999y".parse().unwrap();
-        assert!(long.resolve(now) < now);
+        assert_eq!(long.resolve(now), DateTime::UNIX_EPOCH);
     }
 
     #[test]

@@ -28,7 +28,7 @@ const WIDTH: usize = 100;
 /// The background job: listen, count, detect, keep the timelines written
 #[derive(clap::Args)]
 pub struct Args {
-    /// Serve the API here too; whoever reaches this address can read everything
+    /// Serve page and API here too; whoever reaches this address can read everything
     #[arg(long, value_name = "ADDRESS", value_parser = super::address)]
     listen: Option<SocketAddr>,
 }

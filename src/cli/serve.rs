@@ -5,7 +5,7 @@ use super::failure::{Exit, Stop};
 use super::run::{listen, shutdown};
 use std::net::SocketAddr;
 
-/// Serve the API, without listening to anything
+/// Serve page and API, without listening to anything
 #[derive(clap::Args)]
 pub struct Args {
     /// Where; whoever reaches this address can read everything

@@ -36,7 +36,7 @@ pub struct Course {
     /// The minute that opened it, and the region that raised the alarm.
     pub(super) opened: Minute,
     pub(super) primary: Region,
-    /// The end of the incident before it: what was before is not its start.
+    /// When the incident before it was said to be over: what was before is not its start.
     pub(super) not_before: Option<Minute>,
     /// The last minute in which any region was in a spike.
     pub(super) last_elevated: Minute,
@@ -51,7 +51,7 @@ pub struct Course {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
     pub id: String,
-    /// The latest minute in which it may have ended.
+    /// The minute in which it was said to be over. Until then people talked about it.
     pub at: Minute,
 }
 
@@ -192,8 +192,7 @@ impl Course {
 
     /// What the next incident has to know of it, if it has ended.
     pub fn ended(&self) -> Option<Ended> {
-        let end = self.incident.end?;
-        Some(Ended { id: self.incident.id.clone(), at: Minute::of(end.high) })
+        Some(Ended { id: self.incident.id.clone(), at: self.resolved? })
     }
 
     /// Whether it was this minute that resolved it.

@@ -47,7 +47,10 @@ fn main() {
 
     let (day, week) = (END - 24 * 60, END - 7 * 24 * 60);
     let body = |condition: &str| format!("SELECT body FROM incident {condition}");
-    let now = body(&format!("WHERE coalesce(until_second, 9223372036854775807) >= {}", END * 60));
+    let since = |second: i64| {
+        format!("id IN (SELECT id FROM incident WHERE coalesce(until_second, 9223372036854775807) >= {second})")
+    };
+    let now = body(&format!("WHERE {}", since(END * 60)));
     let counts = |since: i64, region: &str| {
         format!(
             "SELECT minute, sum(authors) FROM bucket WHERE service = 'tiktok' AND region = '{region}' AND tally = 'report'
@@ -62,20 +65,14 @@ fn main() {
             body("WHERE body ->> 'state' <> 'resolved' AND body ->> 'retracted_at' IS NULL"),
         ),
         ("/api/v1/incidents?limit=100".to_owned(), body("ORDER BY from_second DESC LIMIT 101")),
-        ("/api/v1/incidents".to_owned(), body("ORDER BY from_second DESC LIMIT 1001")),
+        ("/api/v1/incidents".to_owned(), body("ORDER BY from_second DESC LIMIT 101")),
         ("/api/v1/incidents?service=tiktok".to_owned(), body("WHERE service = 'tiktok' ORDER BY from_second DESC")),
         (
             "/api/v1/incidents?region=GB&since=7d".to_owned(),
-            body(&format!(
-                "WHERE coalesce(until_second, 9223372036854775807) >= {} ORDER BY from_second DESC",
-                week * 60
-            )),
+            body(&format!("WHERE {} ORDER BY from_second DESC", since(week * 60))),
         ),
         (format!("/api/v1/incidents/{newest}"), one.clone()),
-        (
-            "/api/v1/spikes".to_owned(),
-            format!("SELECT * FROM spike WHERE until_minute > {day} ORDER BY from_minute DESC"),
-        ),
+        ("/api/v1/spikes".to_owned(), format!("SELECT * FROM spike WHERE until_minute > {day}")),
         ("/api/v1/series?service=tiktok".to_owned(), counts(day, "world")),
         ("/api/v1/series?service=tiktok&region=US-TX&since=7d&step=1h".to_owned(), counts(week, "US-TX")),
         ("/api/v1/series?service=tiktok&since=1y&step=1d".to_owned(), counts(BEGIN, "world")),
@@ -156,7 +153,7 @@ fn fill(database: &Path, services: &[String]) -> usize {
     {
         let mut bucket = all.prepare("INSERT INTO bucket VALUES (?1, ?2, 'bluesky', 'report', ?3, ?4, ?4)").unwrap();
         let mut expected = all.prepare("INSERT INTO expected VALUES (?1, ?2, ?3, 0.2, 1.3)").unwrap();
-        let mut spike = all.prepare("INSERT INTO spike VALUES (?1, ?2, ?3, ?3 + 30, 12, 0.6, 25.0, ?4)").unwrap();
+        let mut spike = all.prepare("INSERT INTO spike VALUES (?1, ?2, ?3, ?3 + 30, 12, 0.6, 25.0, ?4, NULL)").unwrap();
         let mut incident = all.prepare("INSERT INTO incident VALUES (?1, ?2, ?3, ?4, ?5, ?6)").unwrap();
         for (number, service) in services.iter().enumerate() {
             // All over the world somebody reports every hour; in a region every day.

@@ -219,6 +219,14 @@ impl Listening {
         heard as f64 / 60.0
     }
 
+    /// The first second after `second` in which it may not be heard; `second` itself where it is not heard then.
+    fn heard_on_until(&self, second: i64) -> i64 {
+        let heard = self.heard.partition_point(|span| span.1 <= second);
+        let heard_until = self.heard.get(heard).filter(|span| span.0 <= second).map_or(second, |span| span.1);
+        let lost = self.lost.partition_point(|span| span.1 <= second);
+        self.lost.get(lost).map_or(heard_until, |span| heard_until.min(span.0.max(second)))
+    }
+
     /// The first second ever heard.
     pub fn first(&self) -> Option<i64> {
         self.first
@@ -286,6 +294,15 @@ impl Exposure {
             }
         }
         most
+    }
+
+    /// The first minute from `minute` on that is not wholly heard on any one network; `minute` itself where that is none.
+    pub fn wholly_until(&self, minute: Minute) -> Minute {
+        let second = minute.0 * 60;
+        let of_network = |instances: &BTreeMap<String, Listening>| {
+            instances.values().map(|listening| listening.heard_on_until(second)).min().unwrap_or(second)
+        };
+        Minute(self.networks.values().map(of_network).max().unwrap_or(second).div_euclid(60))
     }
 
     /// The first minute in which a network was heard.

@@ -1,7 +1,7 @@
 //! The band in which a count is expected to lie.
 
 use super::LEAST;
-use super::math::{finite, negative_binomial};
+use super::math::finite;
 
 /// Counts beyond which the normal distribution is as good.
 const LARGE: f64 = 400.0;
@@ -20,15 +20,19 @@ pub fn band(mean: f64, dispersion: f64) -> (f64, f64) {
         let spread = Z95 * (mean * (1.0 + excess)).sqrt();
         return ((mean - spread).max(0.0), mean + spread);
     }
+    // Each count's probability from the one before: P(k+1) = P(k) · (k + r) / (k + 1) · μ / (r + μ).
+    let size = mean / excess;
+    let mut probability = (-size * (mean / size).ln_1p()).exp();
     let (mut below, mut count, mut low) = (0.0, 0.0, None);
     loop {
-        below += negative_binomial(count, mean, mean / excess).exp();
+        below += probability;
         if below >= 0.05 {
             low.get_or_insert(count);
         }
         if below >= 0.95 || count > 100.0 * LARGE {
             return (low.unwrap_or(count), count);
         }
+        probability *= (count + size) / (count + 1.0) * mean / (size + mean);
         count += 1.0;
     }
 }
@@ -36,6 +40,7 @@ pub fn band(mean: f64, dispersion: f64) -> (f64, f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detect::math::negative_binomial;
 
     #[test]
     fn quantiles_of_small_counts() {
@@ -44,6 +49,19 @@ mod tests {
         assert_eq!(band(0.01, 1.0), (0.0, 0.0));
         assert_eq!(band(0.0, 1.7), (0.0, 0.0));
         assert!(band(3.0, 4.0).1 > 6.0);
+    }
+
+    #[test]
+    fn as_the_distribution_itself_has_it() {
+        for (mean, dispersion) in [(0.3, 1.0), (7.0, 1.4), (120.0, 9.0), (399.0, 1.0)] {
+            let (low, high) = band(mean, dispersion);
+            let excess = f64::max(dispersion - 1.0, 1e-6);
+            let below = |count: f64| -> f64 {
+                (0..=count as i64).map(|k| negative_binomial(k as f64, mean, mean / excess).exp()).sum()
+            };
+            assert!(below(low) >= 0.05 && (low == 0.0 || below(low - 1.0) < 0.05), "{mean} {dispersion}: {low}");
+            assert!(below(high) >= 0.95 && (high == 0.0 || below(high - 1.0) < 0.95), "{mean} {dispersion}: {high}");
+        }
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub const SERIES: &[&str] = &["service", "region", "since", "until", "step"];
 pub const NOTHING: &[&str] = &[];
 
 /// Rows of one answer at the most, and unless fewer are asked for.
-pub const ROWS: usize = 1000;
+pub const ROWS: usize = 100;
 /// Steps that one series may have, and the longest time that it may cover.
 pub const STEPS: i64 = 20_000;
 const LONGEST: TimeDelta = TimeDelta::days(2 * 366);

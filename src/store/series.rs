@@ -38,11 +38,27 @@ impl Reader {
         })?;
         let mut points = Vec::new();
         let mut from = first;
+        let mut wholly_until = first;
         while from < end {
-            let minutes: Vec<Minute> = (0..step).map(|offset| from + offset).collect();
-            let heard: Vec<f64> = minutes.iter().map(|minute| exposure.any(*minute)).collect();
-            let mean: f64 = minutes.iter().zip(&heard).map(|(minute, heard)| expected.at(*minute).0 * heard).sum();
-            let (low, high) = band(mean, expected.at(from).1);
+            let (mut mean, mut heard) = (0.0, 0.0);
+            let mut minute = from;
+            // In runs of minutes that are alike: a year has half a million of them.
+            while minute < from + step {
+                let (expected, until) = expected.at(minute);
+                if wholly_until <= minute {
+                    wholly_until = exposure.wholly_until(minute);
+                }
+                let (exposed, until) = if wholly_until > minute {
+                    (1.0, until.min(wholly_until).min(from + step))
+                } else {
+                    (exposure.any(minute), minute + 1)
+                };
+                let length = (until - minute) as f64;
+                mean += expected.0 * exposed * length;
+                heard += exposed * length;
+                minute = until;
+            }
+            let (low, high) = band(mean, expected.at(from).0.1);
             let until = (from + step).start();
             let during = |incident: &&Incident<KeyHash>| {
                 incident.retracted_at.is_none()
@@ -55,7 +71,7 @@ impl Reader {
                 expected: mean,
                 low,
                 high,
-                heard: heard.iter().sum::<f64>() / step as f64,
+                heard: heard / step as f64,
                 incident: incidents.iter().find(during).map(|incident| incident.id.clone()),
             });
             from = from + step;
@@ -121,8 +137,11 @@ impl Reader {
 struct Expectations(BTreeMap<Minute, (f64, f64)>);
 
 impl Expectations {
-    /// Mean and dispersion at a minute; nothing is expected before anything was learnt.
-    fn at(&self, minute: Minute) -> (f64, f64) {
-        self.0.range(..=minute).next_back().map_or((0.0, 1.0), |(_, expected)| *expected)
+    /// Mean and dispersion at a minute, and the first minute in which they may be others; nothing is expected before
+    /// anything was learnt.
+    fn at(&self, minute: Minute) -> ((f64, f64), Minute) {
+        let known = self.0.range(..=minute).next_back().map_or((0.0, 1.0), |(_, expected)| *expected);
+        let next = self.0.range(minute + 1..).next();
+        (known, next.map_or(Minute(i64::MAX), |(minute, _)| *minute))
     }
 }

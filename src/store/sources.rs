@@ -2,7 +2,7 @@
 
 use super::{Reader, StoreError, sql};
 use crate::answer::{ExposureRow, GapAnswer, Promptness, SourceAnswer};
-use crate::count::{Exposure, Listening};
+use crate::count::Listening;
 use crate::intake::OLDER;
 use crate::minute::Minute;
 use crate::post::LATENESS;
@@ -11,28 +11,21 @@ use rusqlite::params;
 use std::collections::BTreeMap;
 
 impl Reader {
-    pub(super) fn exposure(&self) -> Result<Exposure, StoreError> {
-        let mut exposure = Exposure::default();
-        for span in sql::listening(&self.connection)? {
-            exposure.add(&span);
-        }
-        Ok(exposure)
-    }
-
     /// The share of what usually reports that was heard in the minutes within the lateness bound before `at`, 0..1:
     /// each network counts by what was counted of it in the last week.
     pub(super) fn heard_lately(&self, at: DateTime<Utc>) -> Result<f64, StoreError> {
-        let exposure = self.exposure()?;
+        let minutes = LATENESS.num_minutes();
+        let until = Minute::of(at);
+        let exposure = self.exposure_between(until - minutes, until)?;
         let mut statement = self.connection.prepare_cached("SELECT source, count(*) FROM mention GROUP BY source")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)?)))?;
         let mentions: BTreeMap<String, i64> = rows.collect::<Result<_, _>>()?;
         let weight = |network: &str| mentions.get(network).copied().unwrap_or(0) as f64;
         let networks: Vec<&str> = exposure.networks().collect();
         let all: f64 = networks.iter().map(|network| weight(network)).sum();
-        let minutes = LATENESS.num_minutes();
         let heard = networks.iter().map(|network| {
             let heard = exposure.by_minute(network);
-            let share: f64 = (1..=minutes).map(|ago| heard(Minute::of(at) - ago)).sum::<f64>() / minutes as f64;
+            let share: f64 = (1..=minutes).map(|ago| heard(until - ago)).sum::<f64>() / minutes as f64;
             share * if all > 0.0 { weight(network) / all } else { 1.0 / networks.len() as f64 }
         });
         Ok(heard.sum())

@@ -117,14 +117,15 @@ async fn long_lists_come_in_parts() {
     drop(written(&database, Append { incidents: incidents.collect(), spikes: spikes.collect(), ..Append::default() }));
     let address = serve(&database).await;
     for (path, part, expected) in [
-        ("/api/v1/incidents", 7, 80),
+        ("/api/v1/incidents", 7, 80_usize),
         ("/api/v1/incidents?service=aws", 3, 20),
         ("/api/v1/incidents?region=GB&since=2d&open=true", 16, 80),
         ("/api/v1/spikes", 13, 160),
         ("/api/v1/spikes?region=GB", 80, 80),
     ] {
         let (whole, answers) = follow(&address, path).await;
-        assert_eq!((whole.len(), answers), (expected, 1), "{path}");
+        // An answer has a hundred rows at the most.
+        assert_eq!((whole.len(), answers), (expected, expected.div_ceil(100)), "{path}");
         let join = if path.contains('?') { '&' } else { '?' };
         let (parts, answers) = follow(&address, &format!("{path}{join}limit={part}")).await;
         assert_eq!((answers, parts), (expected.div_ceil(part), whole), "{path}");

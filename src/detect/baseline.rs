@@ -27,6 +27,8 @@ const PRIOR_OVERDISPERSION_WEIGHT: f64 = 5.0;
 /// Reports that the prior of an hour of the day, and of an hour of the week around it, are worth.
 const DAY_SHRINKAGE: f32 = 10.0;
 const WEEK_SHRINKAGE: f32 = 30.0;
+/// How many times the level an hour of the day may bring that was never learnt from: nobody knows the rhythm yet.
+const UNSEEN_HOUR: f64 = 3.0;
 /// Reports in the level's memory from which a baseline learns a rhythm of its own instead of its parent's.
 const SEASON_PAYS: f64 = 30.0;
 
@@ -108,7 +110,7 @@ impl Baseline {
             self.season = Some(Box::default());
         }
         if let Some(season) = &mut self.season {
-            season.learn(minute, self.last, observed, level * exposure);
+            season.learn(minute, self.last, observed, level, exposure);
         }
         self.last = minute;
     }
@@ -158,13 +160,16 @@ const MINUTE_MEMORY: f64 = 0.999_518_763_622_666_2;
 struct Season {
     reports: [[f32; 24]; 7],
     flat: [[f32; 24]; 7],
-    /// The hour that still runs; it tells when it is over, so that it cannot lift what is expected of itself.
-    running: (f32, f32),
+    /// How often each hour of the day was learnt from, in whole hours.
+    visits: [f32; 24],
+    /// The hour that still runs, with its heard minutes; it tells when it is over, so that it cannot lift what is
+    /// expected of itself.
+    running: (f32, f32, f32),
 }
 
 impl Season {
-    /// The factor in the quarter of an hour around `minute`, linear between the middles of hours, and the higher of it
-    /// and the hour's own: a rhythm may also have edges.
+    /// The factor in the quarter of an hour around `minute`, linear between the middles of hours, and what it may be: the
+    /// higher of it and the hour's own, since a rhythm may also have edges, and more in an hour that is new.
     fn factor(&self, minute: Minute, lent: Option<&Season>) -> (f64, f64) {
         let at = |minute: Minute| {
             let hour = minute.hour_of_week();
@@ -174,7 +179,10 @@ impl Season {
         let (own, neighbour) = (at(minute), at(minute + if past < 30 { -Minute::HOUR } else { Minute::HOUR }));
         let share = ((past as f64 + 0.5) / 60.0 - 0.5).abs();
         let between = own * (1.0 - share) + neighbour * share;
-        (between, between.max(own))
+        let hour_of_day = minute.hour_of_week() % 24;
+        let visits = self.visits[hour_of_day].max(lent.map_or(0.0, |lent| lent.visits[hour_of_day]));
+        let unseen = 1.0 + (UNSEEN_HOUR - 1.0) * (1.0 - f64::from(visits)).max(0.0);
+        (between, between.max(own) * unseen)
     }
 
     /// Gamma shrinkage: the hour of the week towards the hour of the day, that towards `prior`.
@@ -189,17 +197,19 @@ impl Season {
         (self.reports[day][hour] + WEEK_SHRINKAGE * of_day) / (self.flat[day][hour] + WEEK_SHRINKAGE)
     }
 
-    fn learn(&mut self, minute: Minute, last: Minute, observed: f64, flat: f64) {
+    fn learn(&mut self, minute: Minute, last: Minute, observed: f64, level: f64, exposure: f64) {
         if minute.0.div_euclid(Minute::HOUR) != last.0.div_euclid(Minute::HOUR) {
             let hour_of_week = last.hour_of_week();
             let (day, hour) = (hour_of_week / 24 % 7, hour_of_week % 24);
             let (reports, level) = (&mut self.reports[day][hour], &mut self.flat[day][hour]);
             *reports = *reports * SEASON_MEMORY + self.running.0;
             *level = *level * SEASON_MEMORY + self.running.1;
-            self.running = (0.0, 0.0);
+            self.visits[hour] += self.running.2 / 60.0;
+            self.running = (0.0, 0.0, 0.0);
         }
         self.running.0 += observed as f32;
-        self.running.1 += flat as f32;
+        self.running.1 += (level * exposure) as f32;
+        self.running.2 += exposure as f32;
     }
 }
 

@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The version of the snapshot's shape. One of another version is not used: the fold is rebuilt from the mentions.
-const SNAPSHOT_VERSION: i64 = 1;
+const SNAPSHOT_VERSION: i64 = 2;
 
 /// Everything that one transaction adds.
 #[derive(Default)]

@@ -16,6 +16,8 @@ const LEAST_CHILD_THRESHOLD: f64 = 5.0;
 const LEAST_REPORTS: f64 = 4.0;
 /// Share of a parent's alarms in which a quiet child may wrongly be named.
 const CHILD_SHARE: f64 = 0.02;
+/// How many times what is expected it takes: a busy day brings up to twice as much without anything failing.
+const LEAST_RATIO: f64 = 2.0;
 /// Hours in a month, and hours that a parent's alarm gives a child to join it.
 const MONTH: f64 = 730.5;
 const JOINING: f64 = 2.0;
@@ -65,7 +67,9 @@ fn height(mean: f64, times_a_month: f64) -> f64 {
 
 /// Whether a score is an alarm at this threshold.
 pub fn is_alarm(score: &Score, threshold: f64) -> bool {
-    score.llr >= threshold && score.observed_in_window >= LEAST_REPORTS
+    score.llr >= threshold
+        && score.observed_in_window >= LEAST_REPORTS
+        && score.observed_in_window >= LEAST_RATIO * score.expected_in_window
 }
 
 /// `llr` on a scale of 0 to 1: ½ at the threshold.

@@ -66,13 +66,32 @@ fn part(text: &str) -> Result<Part, &'static str> {
     let mut spellings = Vec::new();
     for text in alternatives(text.trim())? {
         let spelling = Spelling::parse(&text)?;
-        // 'cant' is as common as 'can't'.
+        // 'cant' is as common as 'can't', and some write it out.
+        let mut others = written_out(&spelling.text);
         if spelling.text.contains('\'') {
-            spellings.push(Spelling { text: spelling.text.replace('\'', ""), ..spelling.clone() });
+            others.push(spelling.text.replace('\'', ""));
         }
+        spellings.extend(others.into_iter().map(|text| Spelling { text, ..spelling.clone() }));
         spellings.push(spelling);
     }
     Ok(spellings)
+}
+
+/// A text with its English negations as whole words: `can't load` → `cannot load`, `can not load`.
+fn written_out(text: &str) -> Vec<String> {
+    let with = |of_can: &str| {
+        let words = text.split(' ').map(|word| match word.strip_suffix("n't") {
+            Some("ca") => of_can.to_owned(),
+            Some("wo") => "will not".to_owned(),
+            Some(verb) => format!("{verb} not"),
+            None => word.to_owned(),
+        });
+        words.collect::<Vec<_>>().join(" ")
+    };
+    let mut made = vec![with("cannot"), with("can not")];
+    made.dedup();
+    made.retain(|made| made != text);
+    made
 }
 
 /// A text with each choice of `(a|b)` made.

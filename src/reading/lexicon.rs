@@ -76,6 +76,8 @@ pub struct Lexicon {
     pub surfaces: BTreeMap<Surface, Vec<Word>>,
     /// How services speak in their own announcements.
     pub official: BTreeMap<Stage, Vec<Word>>,
+    /// What each of the entries looks for, in their order.
+    patterns: Vec<Pattern>,
 }
 
 type Texts = Vec<Spanned<String>>;
@@ -139,7 +141,7 @@ impl Lexicon {
     pub fn parse(name: &str, text: &str) -> Result<Lexicon, Problem> {
         let file = DataFile::new(name, text);
         let parsed: LexiconFile = file.parse()?;
-        let lexicon = Lexicon {
+        let mut lexicon = Lexicon {
             language: parsed.language,
             common: file.words(parsed.common),
             joiners: file.words(parsed.joiners),
@@ -152,10 +154,12 @@ impl Lexicon {
             parts: located(&file, parsed.parts),
             surfaces: located(&file, parsed.surfaces),
             official: located(&file, parsed.official),
+            patterns: Vec::new(),
         };
-        for (word, _) in lexicon.entries() {
-            Pattern::parse(&word.text).map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), SYNTAX))?;
-        }
+        let pattern = |(word, _): (&Word, Sense)| {
+            Pattern::parse(&word.text).map_err(|wrong| word.problem(format!("`{}`: {wrong}", word.text), SYNTAX))
+        };
+        lexicon.patterns = lexicon.entries().map(pattern).collect::<Result<_, _>>()?;
         if let Some(tag) = lexicon.hashtags.iter().find(|tag| !tag.text.contains("{s}")) {
             return Err(tag.problem(
                 format!("the hashtag `{}` names no service", tag.text),
@@ -192,14 +196,11 @@ impl Lexicon {
     /// A phrase is needless if a part of it says the same, and no part of it says anything else.
     fn needless(&self) -> Vec<Problem> {
         let mut builder = PhrasesBuilder::default();
-        let patterns = || {
-            let competing = self.entries().filter(|(_, sense)| sense.contest().is_some());
-            competing.filter_map(|(word, sense)| Some((word, sense, Pattern::parse(&word.text).ok()?)))
-        };
-        patterns().for_each(|(_, sense, pattern)| builder.add(pattern, sense, Some(0)));
+        let competing = || self.patterns().filter(|(_, sense, _)| sense.contest().is_some());
+        competing().for_each(|(_, sense, pattern)| builder.add(pattern.clone(), sense, Some(0)));
         let Ok(phrases) = builder.build() else { return Vec::new() };
         let mut problems = Vec::new();
-        for (word, sense, pattern) in patterns() {
+        for (word, sense, pattern) in competing() {
             let [spellings] = pattern.parts.as_slice() else { continue };
             let shorter: Option<Vec<String>> = spellings
                 .iter()
@@ -213,6 +214,11 @@ impl Lexicon {
             }
         }
         problems
+    }
+
+    /// Every phrase with what it says and what it looks for.
+    pub fn patterns(&self) -> impl Iterator<Item = (&Word, Sense, &Pattern)> {
+        self.entries().zip(&self.patterns).map(|((word, sense), pattern)| (word, sense, pattern))
     }
 
     /// Every phrase with what it says.

@@ -39,11 +39,14 @@ impl Word {
 pub struct DataFile<'a> {
     name: std::sync::Arc<str>,
     text: &'a str,
+    /// Where each line ends, in bytes.
+    line_ends: Vec<usize>,
 }
 
 impl<'a> DataFile<'a> {
     pub fn new(name: &str, text: &'a str) -> Self {
-        DataFile { name: name.into(), text }
+        let line_ends = text.match_indices('\n').map(|(end, _)| end).collect();
+        DataFile { name: name.into(), text, line_ends }
     }
 
     /// Reads the file strictly: an unknown key is an error.
@@ -66,7 +69,6 @@ impl<'a> DataFile<'a> {
     }
 
     fn line(&self, span: Range<usize>) -> usize {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        1 + before.split(|byte| *byte == b'\n').count().saturating_sub(1)
+        1 + self.line_ends.partition_point(|end| *end < span.start)
     }
 }

@@ -37,26 +37,26 @@ impl Reader {
     pub fn new(catalogue: Catalogue, lexicons: &[Lexicon]) -> Result<Reader, ReaderError> {
         let names = Names::new(&catalogue, lexicons)?;
         let mut builder = PhrasesBuilder::default();
-        let mut add = |word: &Word, sense, lexicon| {
-            // Lexicons are checked when they are parsed; of the catalogue an empty word says nothing.
-            if let Ok(pattern) = Pattern::parse(&word.text) {
-                builder.add(pattern, sense, lexicon);
-            }
-        };
         let mut languages = HashMap::new();
         for lexicon in lexicons {
             // Several lexicons may speak one language: the program's and the configuration's.
             let next = languages.len();
             let language = *languages.entry(lexicon.language.clone()).or_insert(next);
-            lexicon.entries().for_each(|(word, sense)| add(word, sense, Some(language)));
+            lexicon.patterns().for_each(|(_, sense, pattern)| builder.add(pattern.clone(), sense, Some(language)));
         }
+        let mut add = |word: &Word, sense| {
+            // Of the catalogue an empty word says nothing.
+            if let Ok(pattern) = Pattern::parse(&word.text) {
+                builder.add(pattern, sense, None);
+            }
+        };
         for (place, service) in catalogue.services().iter().enumerate() {
             for word in &service.near {
-                add(word, Sense::Near(place), None);
+                add(word, Sense::Near(place));
             }
             for (symptom, words) in &service.parts {
                 for word in words {
-                    add(word, Sense::PartOf(place, *symptom), None);
+                    add(word, Sense::PartOf(place, *symptom));
                 }
             }
         }

@@ -227,9 +227,13 @@ impl Phrases {
     /// own language tag names.
     pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {
         let mut whole: Vec<Found> = Vec::new();
-        let mut pieces: HashMap<usize, Vec<(usize, Range<usize>)>> = HashMap::new();
+        let mut pieces: Vec<(usize, (usize, Range<usize>))> = Vec::new();
+        // How many parts of each phrase were found one after the other. Hits come by where they end, so a part whose
+        // forerunner has not come yet has none.
+        let mut begun = vec![0_u8; self.phrases.len()];
         for found in self.automaton.find_overlapping_iter(text) {
             for &Use { phrase, part, spelling } in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
+                let Some(begun) = begun.get_mut(phrase).filter(|begun| usize::from(**begun) >= part) else { continue };
                 let Some(parts) = self.phrases.get(phrase).map(|phrase| &phrase.pattern.parts) else { continue };
                 let spelling = parts.get(part).and_then(|spellings| spellings.get(spelling));
                 if !spelling.is_some_and(|spelling| spelling.fits(text, &found.range())) {
@@ -238,15 +242,19 @@ impl Phrases {
                 if parts.len() == 1 {
                     whole.push(Found { phrase, range: found.range(), last: found.range() });
                 } else {
-                    pieces.entry(phrase).or_default().push((part, found.range()));
+                    *begun = (*begun).max(part as u8 + 1);
+                    pieces.push((phrase, (part, found.range())));
                 }
             }
         }
-        for (phrase, mut pieces) in pieces {
-            pieces.sort_by_key(|(place, range)| (range.start, *place));
-            let parts = self.phrases.get(phrase).map_or(0, |phrase| phrase.pattern.parts.len());
-            let chains = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts));
-            whole.extend(chains.map(|(range, last)| Found { phrase, range, last }));
+        let parts = |phrase: usize| self.phrases.get(phrase).map_or(0, |phrase| phrase.pattern.parts.len());
+        pieces.retain(|(phrase, _)| begun.get(*phrase).is_some_and(|begun| usize::from(*begun) == parts(*phrase)));
+        pieces.sort_by_key(|(phrase, (part, range))| (*phrase, range.start, *part));
+        for of_one in pieces.chunk_by(|one, next| one.0 == next.0) {
+            let Some((phrase, _)) = of_one.first() else { continue };
+            let pieces: Vec<(usize, Range<usize>)> = of_one.iter().map(|(_, piece)| piece.clone()).collect();
+            let chains = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts(*phrase)));
+            whole.extend(chains.map(|(range, last)| Found { phrase: *phrase, range, last }));
         }
         self.in_language(whole, language)
     }

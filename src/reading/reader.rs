@@ -35,7 +35,6 @@ impl Reader {
     /// # Errors
     /// When the words are too many for an automaton.
     pub fn new(catalogue: Catalogue, lexicons: &[Lexicon]) -> Result<Reader, ReaderError> {
-        let names = Names::new(&catalogue, lexicons)?;
         let mut builder = PhrasesBuilder::default();
         let mut languages = HashMap::new();
         for lexicon in lexicons {
@@ -62,7 +61,12 @@ impl Reader {
         }
         let joiners = lexicons.iter().flat_map(|lexicon| &lexicon.joiners);
         let joiners = joiners.map(|word| Folded::text_of(&word.text)).collect();
-        Ok(Reader { phrases: builder.build()?, catalogue, names, joiners, places: Places::embedded(), languages })
+        // Side by side: compiling the automata is most of a start.
+        let (phrases, names) = std::thread::scope(|scope| {
+            let names = scope.spawn(|| Names::new(&catalogue, lexicons));
+            (builder.build(), names.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+        });
+        Ok(Reader { phrases: phrases?, names: names?, catalogue, joiners, places: Places::embedded(), languages })
     }
 
     pub fn catalogue(&self) -> &Catalogue {

@@ -8,6 +8,7 @@ mod lock;
 mod mark;
 mod overview;
 pub mod reader;
+mod schema;
 mod series;
 mod sources;
 mod sql;
@@ -25,19 +26,6 @@ words! {
     Stamp { Live = "live", Replayed = "replayed" }
 }
 
-const MIGRATIONS: &[&str] = &[
-    include_str!("migrations/0001_counts.sql"),
-    include_str!("migrations/0002_copies.sql"),
-    include_str!("migrations/0003_authors.sql"),
-    include_str!("migrations/0004_volumes.sql"),
-    include_str!("migrations/0005_alerts.sql"),
-    include_str!("migrations/0006_revisions.sql"),
-    include_str!("migrations/0007_left.sql"),
-    include_str!("migrations/0008_intake.sql"),
-    include_str!("migrations/0009_times.sql"),
-    include_str!("migrations/0010_echoes.sql"),
-];
-
 /// Why the database cannot do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,6 +35,8 @@ pub enum StoreError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{path} was written by a newer whatsdown (schema {found}, this one knows {known})")]
     Newer { path: PathBuf, found: usize, known: usize },
+    #[error("{path} is in use by a whatsdown that is older than this one (schema {found}, this one needs {known})")]
+    Older { path: PathBuf, found: usize, known: usize },
     #[error("{path} is in use by another whatsdown{by}")]
     InUse { path: PathBuf, by: String },
     #[error("{path} is a {found} database")]
@@ -80,6 +70,9 @@ impl StoreError {
             }
             StoreError::Io { .. } => "check that the path exists and that you may write there; `--db` chooses another",
             StoreError::Newer { .. } => "use the newer program, or another database with `--db`",
+            StoreError::Older { .. } => {
+                "stop that one and start the job with this program: it brings the database up to date"
+            }
             StoreError::InUse { .. } => "stop the other one first, or use another database with `--db`",
             StoreError::Stamp { found: Stamp::Live, .. } => "replay into a database of its own with `--db`",
             StoreError::Stamp { found: Stamp::Replayed, .. } => "let the job write a database of its own with `--db`",
@@ -97,28 +90,3 @@ fn connect(path: &Path, flags: rusqlite::OpenFlags) -> Result<Connection, StoreE
     connection.busy_timeout(std::time::Duration::from_secs(10))?;
     Ok(connection)
 }
-
-/// The version of the schema in the file, refusing what is not ours or is newer than this program.
-fn schema_version(connection: &Connection, path: &Path) -> Result<usize, StoreError> {
-    let foreign = |why: &str| StoreError::Foreign { path: path.to_owned(), why: why.to_owned() };
-    let read = |pragma: &str| -> Result<i64, StoreError> {
-        connection.query_row(&format!("PRAGMA {pragma}"), [], |row| row.get(0)).map_err(|error| {
-            match error.sqlite_error_code() {
-                Some(rusqlite::ErrorCode::NotADatabase) => foreign("it is not an SQLite file"),
-                _ => error.into(),
-            }
-        })
-    };
-    let version = usize::try_from(read("user_version")?).unwrap_or(usize::MAX);
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-    if tables > 0 && read("application_id")? != APPLICATION_ID {
-        return Err(foreign("it belongs to another program"));
-    }
-    if version > MIGRATIONS.len() {
-        return Err(StoreError::Newer { path: path.to_owned(), found: version, known: MIGRATIONS.len() });
-    }
-    Ok(version)
-}
-
-/// Marks the file as ours: the letters `wdwn`.
-const APPLICATION_ID: i64 = 0x7764_776e;

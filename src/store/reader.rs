@@ -1,7 +1,8 @@
 //! Answers queries. Opens the database read-only, beside the one writer.
 
+use super::schema::{self, MIGRATIONS, schema_version};
 use super::sql;
-use super::{Mark, Stamp, StoreError, connect, schema_version};
+use super::{Mark, Stamp, StoreError, connect};
 use crate::answer::{CountRow, Health, IncidentFile, Quote, ServiceStatus, Spike, Status, SymptomHour};
 use crate::clock;
 use crate::count::{KeyHash, Tally};
@@ -90,14 +91,17 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// Opens a database. One that an older program left is brought up to date first, if no job has it.
     pub fn open(path: &Path) -> Result<Reader, StoreError> {
         if !path.exists() {
             return Err(StoreError::Missing(path.to_owned()));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = connect(path, flags)?;
-        if schema_version(&connection, path)? == 0 {
-            return Err(StoreError::Foreign { path: path.to_owned(), why: "it is empty".into() });
+        match schema_version(&connection, path)? {
+            0 => return Err(StoreError::Foreign { path: path.to_owned(), why: "it is empty".into() }),
+            version if version < MIGRATIONS.len() => schema::upgrade(path, version)?,
+            _ => {}
         }
         let stamp = sql::meta(&connection, "stamp")?.ok_or_else(|| StoreError::Corrupt("no stamp".into()))?;
         Ok(Reader { stamp: sql::parse(&stamp)?, connection })

@@ -2,8 +2,9 @@
 
 use super::alerts;
 use super::lock::Lock;
+use super::schema::{migrate, schema_version};
 use super::sql;
-use super::{APPLICATION_ID, MIGRATIONS, Stamp, StoreError, connect, schema_version};
+use super::{Stamp, StoreError, connect};
 use crate::alert;
 use crate::count::{KeyHash, ListeningSpan, Mention, Tally, count_people};
 use crate::incident::{Incident, State};
@@ -156,11 +157,7 @@ impl Writer {
         // With WAL a crash of the program loses nothing; after a power cut the last batches are read again.
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         let transaction = connection.transaction()?;
-        for migration in &MIGRATIONS[version..] {
-            transaction.execute_batch(migration)?;
-        }
-        transaction.pragma_update(None, "user_version", MIGRATIONS.len() as i64)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        migrate(&transaction, version)?;
         match sql::meta(&transaction, "stamp")? {
             None => sql::set_meta(&transaction, "stamp", stamp.as_str())?,
             Some(found) if found == stamp.as_str() => {}

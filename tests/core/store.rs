@@ -9,7 +9,7 @@ use whatsdown::intake::Brought;
 use whatsdown::pipeline::PipelineError;
 use whatsdown::source::{Health, State};
 use whatsdown::store::writer::{Append, SourceState};
-use whatsdown::store::{self, Reader, Stamp, StoreError, Writer};
+use whatsdown::store::{self, Filter, Reader, Stamp, StoreError, Writer};
 
 /// Why the database cannot be written.
 fn refusal(database: &Path, stamp: Stamp) -> StoreError {
@@ -29,6 +29,20 @@ fn a_newer_schema_is_refused() {
     assert!(matches!(error, StoreError::Newer { found: 99, .. }), "{error}");
     assert!(matches!(store::Reader::open(&lab.database()), Err(StoreError::Newer { .. })));
     assert_eq!(std::fs::read(lab.database()).unwrap(), before);
+}
+
+#[test]
+fn an_older_schema_is_brought_up_to_date_by_whoever_opens_it_first() {
+    let lab = Lab::of(&Stream::with_outage(1).lines()[..50]);
+    // As the program before its last migration left it.
+    let older = "ALTER TABLE spike DROP COLUMN echo_of; PRAGMA user_version = 9";
+    let job = open(&lab.database(), Stamp::Replayed).unwrap();
+    Connection::open(lab.database()).unwrap().execute_batch(older).unwrap();
+    let error = store::Reader::open(&lab.database()).err().unwrap();
+    assert!(matches!(error, StoreError::Older { found: 9, .. }), "{error}");
+    drop(job);
+    assert_eq!(lab.reader().spikes(&Filter::default()).unwrap(), []);
+    open(&lab.database(), Stamp::Replayed).unwrap();
 }
 
 #[test]

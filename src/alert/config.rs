@@ -15,8 +15,6 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Under which address the page is reached. Empty for none.
-    pub page: String,
     pub webhook: Vec<Webhook>,
     pub slack: Vec<Slack>,
     pub discord: Vec<Discord>,

@@ -154,10 +154,10 @@ impl Context {
 
     /// The receivers of alerts.
     pub fn alerts(&self, client: Client) -> Result<Sender, Stop> {
-        let alerts = &self.config()?.alerts;
+        let (alerts, page) = (&self.config()?.alerts, self.config()?.http.page.clone());
         let catalogue = Catalogue::clone(&*self.catalogue()?);
         alerts.check(&catalogue)?;
-        Ok(Sender::new(alerts.receivers()?, client, catalogue, alerts.page.clone()))
+        Ok(Sender::new(alerts.receivers()?, client, catalogue, page))
     }
 
     /// The service of this id, which must be known.

@@ -94,14 +94,32 @@ pub struct IncidentFile {
     pub course: Vec<SeriesPoint>,
     /// Reports that name each symptom, by the hour: what failed over time.
     pub symptoms_by_hour: Vec<SymptomHour>,
+    /// How often a symptom, and a surface, was named while it lasted: what their shares are shares of.
+    pub named: Named,
+    /// Spikes of other services that it explains, in the order of time.
+    pub echoes: Vec<Spike>,
     /// The database's now.
     pub now: DateTime<Utc>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Named {
+    pub symptoms: u64,
+    pub surfaces: u64,
 }
 
 impl IncidentFile {
     /// An incident without its posts and counts, for what is too short to hold them.
     pub fn bare(incident: Incident, now: DateTime<Utc>) -> IncidentFile {
-        IncidentFile { incident, quotes: Vec::new(), course: Vec::new(), symptoms_by_hour: Vec::new(), now }
+        IncidentFile {
+            incident,
+            quotes: Vec::new(),
+            course: Vec::new(),
+            symptoms_by_hour: Vec::new(),
+            named: Named::default(),
+            echoes: Vec::new(),
+            now,
+        }
     }
 }
 

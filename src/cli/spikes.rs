@@ -7,9 +7,17 @@ use super::select::Select;
 use super::style::Style;
 use super::table::Table;
 use super::watch;
-use crate::answer::Spike;
-use crate::report::{Audience, time, words};
+use crate::answer::{SeriesPoint, Spike};
+use crate::region::Region;
+use crate::report::{Audience, chart, time, words};
 use crate::select::DAY;
+use crate::store::{Reader, StoreError};
+use std::collections::BTreeSet;
+
+/// Letters of a sparkline. Its first quarter is the time before.
+const SPARK: usize = 16;
+/// Digits of a likelihood ratio beyond which nobody compares.
+const DIGITS_TOLD: f64 = 12.0;
 
 /// Recent spikes: when, which service, where, how many, and how unlikely
 #[derive(clap::Args)]
@@ -40,29 +48,70 @@ fn answer(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         _ if spikes.is_empty() => context.note("No spikes in this time. `--since 7d` looks further back."),
         _ => {
             let style = context.style(now);
-            let text = context.telling(|audience| render(&spikes, audience, &style))?;
+            let rows = fold(&spikes);
+            let courses = rows.iter().map(|row| course(&store, row.spike)).collect::<Result<Vec<_>, _>>()?;
+            let text = context.telling(|audience| render(&rows, &courses, audience, &style))?;
             context.out.text(&text)?;
         }
     }
     Ok(Exit::Done)
 }
 
-fn render(spikes: &[Spike], audience: &Audience, style: &Style) -> String {
-    let mut table =
-        Table::new(&["when", "for", "service", "where", "#people", "#expected", "#likelihood ratio", "=incident"]);
-    for spike in spikes {
+/// A spike as a line of the table: parts of a country that rose with it are only counted.
+struct Row<'a> {
+    spike: &'a Spike,
+    parts: BTreeSet<Region>,
+}
+
+fn fold(spikes: &[Spike]) -> Vec<Row<'_>> {
+    let country_of = |spike: &Spike| spike.region.parent().filter(|parent| parent.is_country());
+    let rose_with = |spike: &Spike, row: &Spike| {
+        row.service == spike.service
+            && country_of(spike) == Some(row.region)
+            && row.at < spike.until
+            && spike.at < row.until
+    };
+    let mut rows: Vec<Row<'_>> = spikes.iter().map(|spike| Row { spike, parts: BTreeSet::new() }).collect();
+    for part in spikes {
+        if let Some(row) = rows.iter_mut().find(|row| rose_with(part, row.spike)) {
+            row.parts.insert(part.region);
+        }
+    }
+    rows.retain(|row| !spikes.iter().any(|country| rose_with(row.spike, country)));
+    rows
+}
+
+/// The counts of a spike and of the time before it.
+fn course(store: &Reader, spike: &Spike) -> Result<Vec<SeriesPoint>, StoreError> {
+    let from = spike.at - (spike.until - spike.at) / 3;
+    let step = chart::step_for(spike.until - from, SPARK);
+    let points = store.series(&spike.service, spike.region, from, spike.until, step)?;
+    Ok(chart::resample(&points, step))
+}
+
+fn render(rows: &[Row<'_>], courses: &[Vec<SeriesPoint>], audience: &Audience, style: &Style) -> String {
+    let columns =
+        ["when", "for", "service", "where", "#people", "#expected", "=course", "#likelihood ratio", "=incident"];
+    let mut table = Table::new(&columns);
+    for (Row { spike, parts }, course) in rows.iter().zip(courses) {
         table.row([
             style.when(spike.at).into(),
             time::duration(spike.until - spike.at).into(),
             (audience.service)(&spike.service).into(),
-            spike.region.as_str().into(),
+            place(spike.region, parts.len()).into(),
             words::thousands(spike.observed).into(),
             format!("{:.1}", spike.expected).into(),
+            chart::sparkline(course).into(),
             likelihood_ratio(spike.score).into(),
             incident(spike).into(),
         ]);
     }
     table.render(style)
+}
+
+/// `US`, `US +27` with the parts that rose with it.
+fn place(region: Region, parts: usize) -> String {
+    if parts == 0 { region.to_string() } else { format!("{region} +{parts}") }
 }
 
 /// The incident that it belongs to, or that explains it.
@@ -73,10 +122,14 @@ fn incident(spike: &Spike) -> String {
     }
 }
 
-/// How many times likelier an outage makes the count: `850`, `10^17`. `nats` is its logarithm.
+/// How many times likelier an outage makes the count: `850`, `10^7`. `nats` is its logarithm.
 fn likelihood_ratio(nats: f64) -> String {
     let digits = nats / std::f64::consts::LN_10;
-    if digits < 4.0 { format!("{:.0}", nats.exp()) } else { format!("10^{digits:.0}") }
+    match digits {
+        ..4.0 => format!("{:.0}", nats.exp()),
+        4.0..=DIGITS_TOLD => format!("10^{digits:.0}"),
+        _ => format!("over 10^{DIGITS_TOLD:.0}"),
+    }
 }
 
 #[cfg(test)]
@@ -100,12 +153,17 @@ mod tests {
             incident: None,
             echo_of: None,
         };
-        let spikes = [spike("world", 1204, 400.0), spike("US-TX", 9, 5.0)];
-        let text = render(&spikes, &fixture::reader(Tz::UTC), &style::plain("2024-03-05T21:00:00Z"));
+        let spikes =
+            [spike("world", 1204, 400.0), spike("US-TX", 9, 5.0), spike("US", 90, 20.0), spike("GB-SCT", 9, 5.0)];
+        let rows = fold(&spikes);
+        let course: Vec<_> = [1, 0, 3, 8].map(|count| chart::tests::point("2024-03-05T20:00:00Z", count)).to_vec();
+        let courses = vec![course; rows.len()];
+        let text = render(&rows, &courses, &fixture::reader(Tz::UTC), &style::plain("2024-03-05T21:00:00Z"));
         insta::assert_snapshot!(text, @"
-        when                    for    service      where  people  expected  likelihood ratio  incident
-        58 min ago (20:02 UTC)  4 min  Examplegram  world   1,204       0.3            10^174
-        58 min ago (20:02 UTC)  4 min  Examplegram  US-TX       9       0.3               148
+        when                for    service      where   people  expected  course  likelihood ratio  incident
+        58 min ago (20:02…  4 min  Examplegram  world    1,204       0.3  ▁ ▃█          over 10^12
+        58 min ago (20:02…  4 min  Examplegram  US +1       90       0.3  ▁ ▃█                10^9
+        58 min ago (20:02…  4 min  Examplegram  GB-SCT       9       0.3  ▁ ▃█                 148
         ");
     }
 }

@@ -1,7 +1,7 @@
 //! The course of an incident as dated entries, each with what it rests on.
 
 use super::{Audience, Count, Entry, headline, limits, time, words};
-use crate::answer::{IncidentFile, Quote, SeriesPoint};
+use crate::answer::{IncidentFile, Quote, SeriesPoint, Spike};
 use crate::incident::{Incident, Phase, PhaseEntry, RegionalImpact};
 use crate::reading::Kind;
 use crate::region::Region;
@@ -27,6 +27,8 @@ pub(super) fn entries(file: &IncidentFile, reader: &Audience) -> Vec<Entry> {
     entries.extend(regions(incident, reader));
     entries.extend(leading_symptoms(file));
     entries.extend(silences(file, reader));
+    let accused = accused(file).into_iter().enumerate();
+    entries.extend(accused.map(|(place, spike)| set_aside(file, reader, spike, place == 0)));
     let told: BTreeSet<&str> = incident.phases.iter().flat_map(|phase| &phase.evidence).map(String::as_str).collect();
     entries.extend(other_posts(file, reader, &told));
     for correction in &incident.corrections {
@@ -76,7 +78,7 @@ fn turn(file: &IncidentFile, reader: &Audience, phase: &PhaseEntry) -> Entry {
         Phase::PartialRecovery => "It works again for some, not for all.".to_owned(),
         Phase::Relapse => "It gets worse again.".to_owned(),
         Phase::Recovery => "It is coming back.".to_owned(),
-        Phase::Resolved => "It is over.".to_owned(),
+        Phase::Resolved => over(incident, phase, &service),
     };
     let text = match &counts {
         Some(count) => format!("{said} {}", told_count(count)),
@@ -90,6 +92,17 @@ fn turn(file: &IncidentFile, reader: &Audience, phase: &PhaseEntry) -> Entry {
         evidence: phase.evidence.clone(),
         counts: counts.into_iter().collect(),
         quotes,
+    }
+}
+
+/// Who says that it is over: the service, where its words are the evidence, else whatsdown.
+fn over(incident: &Incident, phase: &PhaseEntry, service: &str) -> String {
+    if !phase.evidence.is_empty() {
+        return format!("{service} says that it is solved.");
+    }
+    match incident.end.map(|end| phase.at - end.estimate).filter(|late| *late >= TimeDelta::minutes(1)) {
+        Some(late) => format!("whatsdown says that it is over, {} after it ended.", time::duration(late)),
+        None => "whatsdown says that it is over.".to_owned(),
     }
 }
 
@@ -203,6 +216,48 @@ fn leading_symptoms(file: &IncidentFile) -> Vec<Entry> {
         entries.push(entry(hour.at.max(start), "symptoms", text));
     }
     entries
+}
+
+/// Of each other service that was blamed, its loudest spike, in the order of time.
+pub(super) fn accused(file: &IncidentFile) -> Vec<&Spike> {
+    let mut loudest: BTreeMap<&str, &Spike> = BTreeMap::new();
+    for spike in &file.echoes {
+        let known = loudest.entry(spike.service.as_str()).or_insert(spike);
+        if spike.observed > known.observed {
+            *known = spike;
+        }
+    }
+    let mut accused: Vec<&Spike> = loudest.into_values().collect();
+    accused.sort_by_key(|spike| spike.at);
+    accused
+}
+
+/// That another service was blamed, and why that is no outage of its own: told once, by the first. docs/detection.md has
+/// the rule.
+fn set_aside(file: &IncidentFile, reader: &Audience, spike: &Spike, first: bool) -> Entry {
+    let (accused, service) = ((reader.service)(&spike.service), (reader.service)(&file.incident.service));
+    let why = if first {
+        format!(
+            ": {service} fails at least twice as loudly, and without the posts and people that tell of {service} too, no \
+             more is left than blame that such an outage brings."
+        )
+    } else {
+        " for the same reason.".to_owned()
+    };
+    let text = format!(
+        "{accused} is accused too: {} in {}, where {} is usual. Set aside{why}",
+        words::people(spike.observed),
+        time::duration(spike.until - spike.at),
+        words::expected(spike.expected)
+    );
+    let count = Count {
+        region: spike.region,
+        from: spike.at,
+        until: spike.until,
+        observed: spike.observed,
+        expected: spike.expected,
+    };
+    Entry { counts: vec![count], ..entry(spike.at, "blame", text) }
 }
 
 fn silences(file: &IncidentFile, reader: &Audience) -> Vec<Entry> {

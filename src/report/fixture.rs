@@ -1,7 +1,7 @@
 //! A made-up incident for the tests of the formats. Its posts are synthetic.
 
 use super::Audience;
-use crate::answer::{IncidentFile, Quote, SeriesPoint, SymptomHour};
+use crate::answer::{IncidentFile, Named, Quote, SeriesPoint, Spike, SymptomHour};
 use crate::incident::{
     Correction, Incident, Interval, Peak, Phase, PhaseEntry, RegionalImpact, Related, Relation, State, SurfaceShare,
     SymptomShare,
@@ -33,6 +33,21 @@ fn quote(reference: &str, kind: Kind, region: &str, clock: &str, text: Option<&s
         at: at(clock),
         text: text.map(str::to_owned),
         lang: Some("en".to_owned()),
+    }
+}
+
+/// What another service was accused of meanwhile.
+fn echo(region: &str, observed: u64) -> Spike {
+    Spike {
+        at: at("20:15"),
+        until: at("20:55"),
+        service: ServiceId::new("othergram"),
+        region: region.parse().unwrap(),
+        observed,
+        expected: 1.2,
+        score: 40.0,
+        incident: None,
+        echo_of: Some("examplegram-20240305T2002Z".to_owned()),
     }
 }
 
@@ -122,6 +137,8 @@ pub fn finished() -> IncidentFile {
         symptoms_by_hour: symptoms
             .map(|(symptom, clock, reports)| SymptomHour { at: at(clock), symptom, reports })
             .to_vec(),
+        named: Named { symptoms: 152, surfaces: 21 },
+        echoes: vec![echo("world", 31), echo("GB", 9)],
         now: at("22:40"),
     }
 }
@@ -144,6 +161,7 @@ pub fn in_progress() -> IncidentFile {
     file.course.retain(|point| point.at < now);
     file.quotes.retain(|quote| quote.at < now);
     file.symptoms_by_hour.truncate(2);
+    file.echoes.clear();
     file
 }
 
@@ -176,8 +194,8 @@ pub fn name(region: Region) -> String {
     }
 }
 
-pub fn service(_: &ServiceId) -> String {
-    "Examplegram".to_owned()
+pub fn service(id: &ServiceId) -> String {
+    if id.as_str() == "othergram" { "Othergram" } else { "Examplegram" }.to_owned()
 }
 
 pub fn reader(zone: Tz) -> Audience<'static> {

@@ -2,7 +2,7 @@
 
 use super::{Audience, Fact, time, words};
 use crate::answer::IncidentFile;
-use crate::incident::{Incident, Interval, State};
+use crate::incident::{Incident, Interval, Phase, State};
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// As many countries are named in the headline as hold this share of the reports whose country is known …
@@ -132,8 +132,20 @@ pub(super) fn delay(incident: &Incident) -> String {
 fn company(incident: &Incident, reader: &Audience) -> String {
     match incident.acknowledged_at {
         None => "has said nothing that was heard".to_owned(),
-        Some(at) => format!("owned up to it at {}: {}", time::both_clocks(at, reader.zone), lead_time(incident, at)),
+        Some(at) => {
+            let owned_up = time::both_clocks(at, reader.zone);
+            format!("owned up to it at {owned_up}: {}{}", lead_time(incident, at), solved(incident, reader))
+        }
     }
+}
+
+/// `; it called it solved at 05:00 UTC`, where the service's own words say so.
+fn solved(incident: &Incident, reader: &Audience) -> String {
+    let mut turns = incident.phases.iter();
+    let words = turns.find(|turn| turn.phase == Phase::Resolved && !turn.evidence.is_empty());
+    words.map_or_else(String::new, |turn| {
+        format!("; it called it solved at {}", time::both_clocks(turn.at, reader.zone))
+    })
 }
 
 /// Who was first to say it, and by how much.

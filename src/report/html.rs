@@ -160,6 +160,9 @@ fn failures(out: &mut String, timeline: &Timeline) {
         );
     }
     out.push_str("</table>\n");
+    if let Some(named) = &timeline.named {
+        let _ = writeln!(out, "<p>{named}</p>");
+    }
     hours(out, timeline);
 }
 

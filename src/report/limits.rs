@@ -1,21 +1,32 @@
 //! How it was worked out, what it hangs together with, and what is not known.
 
-use super::{Audience, time, words};
+use super::{Audience, course, time, words};
 use crate::answer::{IncidentFile, SeriesPoint};
-use crate::incident::{Incident, Relation, State};
+use crate::incident::{Relation, State};
 use chrono::{DateTime, Utc};
 
 /// Below this share of a step, nothing is said of it.
 const HEARD: f64 = 0.5;
 
-pub(super) fn related(incident: &Incident) -> Vec<String> {
+pub(super) fn related(file: &IncidentFile, reader: &Audience) -> Vec<String> {
     let sentence = |related: &crate::incident::Related| match related.relation {
         Relation::SameCause => format!("{}: likely the same cause", related.incident),
         Relation::EchoOf => {
             format!("{}: these reports are likely its echo, blame that fell on the wrong service", related.incident)
         }
     };
-    incident.related.iter().map(sentence).collect()
+    let mut lines: Vec<String> = file.incident.related.iter().map(sentence).collect();
+    let accused: Vec<String> =
+        course::accused(file).into_iter().map(|spike| (reader.service)(&spike.service)).collect();
+    if !accused.is_empty() {
+        lines.push(format!("{} accused too; the course tells when, and why that was set aside", were(&accused)));
+    }
+    lines
+}
+
+/// `AT&T was`, `AT&T and Verizon were`.
+fn were(names: &[String]) -> String {
+    format!("{} {}", words::list(names), if names.len() == 1 { "was" } else { "were" })
 }
 
 pub(super) fn method(file: &IncidentFile) -> Vec<String> {

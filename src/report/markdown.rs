@@ -73,6 +73,9 @@ fn failures(out: &mut Vec<String>, timeline: &Timeline) {
         out.push(format!("| {} | {} |", share.name, words::percent(share.share)));
     }
     out.push(String::new());
+    if let Some(named) = &timeline.named {
+        out.extend([named.clone(), String::new()]);
+    }
     for hour in &timeline.hours {
         let named: Vec<String> =
             hour.symptoms.iter().take(4).map(|(name, reports)| format!("{name} {reports}")).collect();

@@ -17,7 +17,7 @@ mod text;
 pub mod time;
 pub mod words;
 
-use crate::answer::{IncidentFile, Quote, SeriesPoint};
+use crate::answer::{IncidentFile, Named, Quote, SeriesPoint};
 use crate::incident::{Incident, Interval, Phase};
 use crate::reading::ServiceId;
 use crate::region::Region;
@@ -52,6 +52,8 @@ pub struct Timeline {
     /// What people said failed, hour by hour.
     pub hours: Vec<HourRow>,
     pub entries: Vec<Entry>,
+    /// How many mentions the shares of symptoms and of surfaces come from.
+    pub named: Option<String>,
     pub related: Vec<String>,
     pub method: Vec<String>,
     pub unknown: Vec<String>,
@@ -102,7 +104,7 @@ pub struct HourRow {
 pub struct Entry {
     pub at: DateTime<Utc>,
     /// `onset`, `detected`, `peak`, `region`, `symptoms`, `acknowledged`, `official`, `partial_recovery`, `relapse`,
-    /// `recovery`, `resolved`, `post`, `silence`, `correction` or `retracted`.
+    /// `recovery`, `resolved`, `blame`, `post`, `silence`, `correction` or `retracted`.
     pub kind: &'static str,
     pub text: String,
     /// Links, or ids where there is no link, of the posts.
@@ -140,7 +142,8 @@ impl Timeline {
                 .collect(),
             hours: hours(file),
             entries: course::entries(file, reader),
-            related: limits::related(incident),
+            named: named(file),
+            related: limits::related(file, reader),
             method: limits::method(file),
             unknown: limits::unknown(file, reader),
             course: file.course.clone(),
@@ -247,6 +250,15 @@ fn place_name(region: Region, country: Option<Region>, reader: &Audience) -> Str
     let name = (reader.region)(region);
     let short = country.and_then(|country| name.strip_suffix(country.as_str())?.strip_suffix(", "));
     short.unwrap_or(&name).to_owned()
+}
+
+/// `2,145 mentions of what fails, 12 of where`; nothing where the posts behind them are gone.
+fn named(file: &IncidentFile) -> Option<String> {
+    let Named { symptoms, surfaces } = file.named;
+    let what = (symptoms > 0).then(|| format!("{} of what fails", words::count(symptoms, "mention")));
+    let where_it_does = (surfaces > 0).then(|| format!("{} of app, website or API", words::count(surfaces, "mention")));
+    let told: Vec<String> = what.into_iter().chain(where_it_does).collect();
+    (!told.is_empty()).then(|| format!("Shares of {}.", words::list(&told)))
 }
 
 fn hours(file: &IncidentFile) -> Vec<HourRow> {

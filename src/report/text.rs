@@ -160,6 +160,9 @@ fn failures(page: &mut Page, timeline: &Timeline) {
         let bar = chart::bar(share.share, 1.0, 20);
         page.line(&format!("  {:<26} {:>8}  {bar}", share.name, words::percent(share.share)));
     }
+    if let Some(named) = &timeline.named {
+        page.line(&format!("  {named}"));
+    }
     for hour in &timeline.hours {
         let named: Vec<String> =
             hour.symptoms.iter().take(4).map(|(name, reports)| format!("{name} {reports}")).collect();

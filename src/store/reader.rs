@@ -3,7 +3,7 @@
 use super::schema::{self, MIGRATIONS, schema_version};
 use super::sql;
 use super::{Mark, Stamp, StoreError, connect};
-use crate::answer::{CountRow, Health, IncidentFile, Quote, ServiceStatus, Spike, Status, SymptomHour};
+use crate::answer::{CountRow, Health, IncidentFile, Named, Quote, ServiceStatus, Spike, Status, SymptomHour};
 use crate::clock;
 use crate::count::{KeyHash, Tally};
 use crate::incident::{Incident, State};
@@ -15,6 +15,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, params, params_from_iter};
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 
 /// The share of what usually reports that must have been heard for silence to mean that all is well.
@@ -227,7 +228,13 @@ impl Reader {
         let step = ((until - from) / 96 / 5 + 1) * 5;
         let mentions = sql::mentions_between(&self.connection, &raw.service, from, until)?;
         let mut symptoms: BTreeMap<_, u64> = BTreeMap::new();
+        let mut named = Named::default();
+        let lasted = raw.start.low..raw.end.map_or(now, |end| end.high);
         for mention in mentions.iter().filter(|mention| mention.tally == Tally::Report) {
+            if lasted.contains(&mention.at) {
+                named.symptoms += mention.symptoms.len() as u64;
+                named.surfaces += mention.surfaces.len() as u64;
+            }
             let hour = Minute(mention.minute().0.div_euclid(Minute::HOUR) * Minute::HOUR);
             for symptom in &mention.symptoms {
                 *symptoms.entry((hour, *symptom)).or_default() += 1;
@@ -245,9 +252,20 @@ impl Reader {
                 .into_iter()
                 .map(|((hour, symptom), reports)| SymptomHour { at: hour.start(), symptom, reports })
                 .collect(),
+            named,
+            echoes: self.echoes(&raw, lasted)?,
             now,
             incident: self.with_references(raw)?,
         }))
+    }
+
+    /// What other services were accused of while an incident lasted, and that it explains; the earliest first.
+    fn echoes(&self, incident: &Incident<KeyHash>, lasted: Range<DateTime<Utc>>) -> Result<Vec<Spike>, StoreError> {
+        let mut spikes =
+            self.spikes(&Filter { since: Some(lasted.start), until: Some(lasted.end), ..Filter::default() })?;
+        spikes.retain(|spike| spike.echo_of.as_ref() == Some(&incident.id));
+        spikes.reverse();
+        Ok(spikes)
     }
 
     fn quote(

@@ -6,8 +6,10 @@ use tokio::net::TcpListener;
 use whatsdown::count::KeyHash;
 use whatsdown::http::{self, App, Config};
 use whatsdown::incident::Incident;
-use whatsdown::reading::Catalogue;
+use whatsdown::minute::Minute;
+use whatsdown::reading::{Catalogue, ServiceId};
 use whatsdown::store::Append;
+use whatsdown::store::writer::SpikeRow;
 
 const BROWSER: &str = "Accept: text/html\r\n";
 
@@ -58,6 +60,41 @@ async fn what_is_down_leads_to_its_incident_and_its_service() {
     assert_inert(&page);
     let (_, _, page) = get(&address, "/services/youtube", BROWSER).await;
     assert!(page.contains("No sign of trouble at YouTube") && page.contains("Not learnt yet"), "{page}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_blamed_is_told_beside_who_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("written.db");
+    let incident = incident("tiktok", 60);
+    let (id, began) = (incident.id.clone(), Minute::of(incident.start.estimate));
+    let spike = |region: &str, observed| SpikeRow {
+        service: ServiceId::new("instagram"),
+        region: region.parse().unwrap(),
+        from: began + 5,
+        until: began + 40,
+        observed,
+        expected: 3.0,
+        score: 20.0,
+        incident: None,
+        echo_of: Some(id.clone()),
+    };
+    let spikes = vec![spike("world", 31), spike("GB", 9)];
+    written(&database, Append { incidents: vec![incident], spikes, ..Append::default() });
+    let address = serve(&database).await;
+
+    let (_, _, page) = get(&address, "/services/instagram", BROWSER).await;
+    let told = page.split("Blamed, but not at fault").nth(1).unwrap_or_else(|| panic!("{page}"));
+    let link = format!("<a href=\"/incidents/{id}\">an outage of TikTok</a>");
+    assert!(told.contains("31 people, where 3.0 is usual") && told.contains(&link), "{told}");
+    assert_eq!(told.matches("is set aside").count(), 1, "{told}");
+    let (_, _, page) = get(&address, &format!("/incidents/{id}"), BROWSER).await;
+    assert!(
+        page.contains("Instagram is accused too: 31 people in 35 min, where 3.0 is usual. Set aside: TikTok"),
+        "{page}"
+    );
+    let (_, _, page) = get(&address, "/services/tiktok", BROWSER).await;
+    assert!(!page.contains("Blamed"), "{page}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

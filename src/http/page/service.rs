@@ -1,7 +1,7 @@
 //! `/services/{id}`: how a service fares now, in the last day and week, what is usual, and its incidents.
 
 use super::{Desk, Frame, IncidentLine, Sorry, When, page};
-use crate::answer::{Health, SeriesPoint, ServiceStatus};
+use crate::answer::{Health, SeriesPoint, ServiceStatus, Spike};
 use crate::config;
 use crate::http::App;
 use crate::http::api::AskedPath;
@@ -46,6 +46,17 @@ struct Page {
     more_places: usize,
     rhythm: Option<Rhythm>,
     incidents: Vec<IncidentLine>,
+    blamed: Vec<Blamed>,
+}
+
+/// A spike of the last week that another service's outage explains.
+struct Blamed {
+    at: When,
+    people: String,
+    expected: String,
+    /// The incident that explains it, and whose it is.
+    cause: String,
+    culprit: String,
 }
 
 struct Place {
@@ -105,7 +116,33 @@ fn build(desk: &Desk, service: &Service) -> Result<Page, Problem> {
             .collect(),
         rhythm: spark::rhythm(&week, desk.reader.zone),
         incidents: incidents.iter().map(|incident| IncidentLine::new(incident, desk)).collect(),
+        blamed: blamed(desk, service)?,
     })
+}
+
+/// For each outage that the service was blamed for in the last week, the loudest spike; the newest first.
+fn blamed(desk: &Desk, service: &Service) -> Result<Vec<Blamed>, Problem> {
+    let since = Some(desk.now - WEEK);
+    let spikes = desk.store.spikes(&Filter { service: Some(service.id.clone()), since, ..Filter::default() })?;
+    let mut loudest: Vec<(&str, &Spike)> = Vec::new();
+    for (cause, spike) in spikes.iter().filter_map(|spike| Some((spike.echo_of.as_deref()?, spike))) {
+        match loudest.iter_mut().find(|(known, _)| *known == cause) {
+            Some((_, known)) if known.observed < spike.observed => *known = spike,
+            Some(_) => {}
+            None => loudest.push((cause, spike)),
+        }
+    }
+    let told = |(cause, spike): (&str, &Spike)| {
+        let culprit = desk.store.incident(cause)?.map(|incident| (desk.reader.service)(&incident.service));
+        Ok(culprit.map(|culprit| Blamed {
+            at: desk.moment(spike.at),
+            people: words::people(spike.observed),
+            expected: words::expected(spike.expected),
+            cause: cause.to_owned(),
+            culprit,
+        }))
+    };
+    loudest.into_iter().filter_map(|found| told(found).transpose()).collect()
 }
 
 /// How it fares, in a sentence.

@@ -36,6 +36,8 @@ fn wrong_words_exit_with_2_and_a_hint() {
         (&["series", "tiktok", "--format", "md"], "no format `md`", "text, csv, json, svg"),
         (&["series", "tiktok", "--region", "U.S."], "not a region", "US-TX"),
         (&["series", "tiktok", "--region", "QQ"], "there is no region `QQ`", "GB"),
+        (&["spikes", "--region", "QQ"], "there is no region `QQ`", "GB"),
+        (&["incidents", "--service", "tiktk"], "there is no service `tiktk`", "did you mean `tiktok`?"),
         (&["series", "tiktok", "--step", "90s"], "whole minutes", ""),
         (&["spikes", "--since", "yesterday"], "`yesterday`", "2h"),
         (&["status", "--tz", "Mars/Base"], "Mars/Base", ""),

@@ -39,7 +39,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         None => Format::Jsonl,
         Some(_) => context.format(&[Format::Jsonl, Format::Csv, Format::Parquet, Format::Json])?,
     };
-    let store = context.store()?;
+    let store = args.select.store(context)?;
     let filter = args.select.filter(context, store.now()?, None)?;
     let columns: &[&str] = match args.what {
         What::Counts => &COUNT_COLUMNS,

@@ -28,7 +28,7 @@ pub struct Args {
 
 pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
-    let store = context.store()?;
+    let store = args.select.store(context)?;
     let now = store.now()?;
     let mut filter = args.select.filter(context, now, None)?;
     (filter.open, filter.limit) = (args.open, args.limit);

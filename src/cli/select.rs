@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::failure::Stop;
 use crate::region::Region;
-use crate::select::Question;
-use crate::store::Filter;
+use crate::select::{self, Question};
+use crate::store::{Filter, Reader};
 use crate::when::When;
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -25,6 +25,17 @@ pub struct Select {
 }
 
 impl Select {
+    /// Opens the database, once what is asked for is known to exist.
+    pub fn store(&self, context: &Context) -> Result<Reader, Stop> {
+        if let Some(service) = &self.service {
+            context.service(service)?;
+        }
+        if let Some(region) = self.region {
+            select::region(region)?;
+        }
+        context.store()
+    }
+
     /// What the options select when it is `now`, looking back for `by_default` where no time is given.
     pub fn filter(&self, context: &Context, now: DateTime<Utc>, by_default: Option<TimeDelta>) -> Result<Filter, Stop> {
         let question =

@@ -38,7 +38,7 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
 
 fn answer(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
     let format = context.format(&[Format::Text, Format::Json])?;
-    let store = context.store()?;
+    let store = args.select.store(context)?;
     let now = store.now()?;
     let mut filter = args.select.filter(context, now, Some(DAY))?;
     filter.limit = args.limit;

@@ -161,6 +161,34 @@ fn a_backfill_that_ends_at_its_cap_is_a_gap() {
 }
 
 #[test]
+fn a_backfill_goes_on_after_a_restart() {
+    let now = time("2026-10-14T19:00:00Z");
+    let later = now + TimeDelta::minutes(3);
+    let whole = |from: i64| json!((from..from + 40).map(|id| status(id, now)).collect::<Vec<_>>()).to_string();
+    let mut first = started(&["tiktok", "tiktokdown"], now);
+    // The instance does not know the first of them yet.
+    turn(&mut *first, now, &page(200, "[]", now)).unwrap();
+    turn(&mut *first, now, &page(200, &whole(900), now)).unwrap();
+    turn(&mut *first, now, &page(200, &whole(800), now)).unwrap();
+
+    let mut second = source(&["tiktok", "tiktokdown"], first.cursor(), later);
+    turn(&mut *second, later, &page(200, INSTANCE, later)).unwrap();
+    let (url, _) = turn(&mut *second, later, &page(200, "[]", later)).unwrap();
+    assert_eq!(url, "https://social.example/api/v1/timelines/tag/tiktokdown?any%5B%5D=tiktok&max_id=800&limit=40");
+    // What was written in between is above the first page's newest.
+    let (url, found) = turn(&mut *second, later, &page(200, &json!([status(941, later)]).to_string(), later)).unwrap();
+    assert_eq!(url, "https://social.example/api/v1/timelines/tag/tiktokdown?any%5B%5D=tiktok&min_id=939&limit=40");
+    assert_eq!((posts(&found).len(), found.caught_up), (1, true));
+
+    // Other hashtags hang together now, or the beginning is older than what is wanted: all is read anew.
+    for (names, now) in [(&["tiktok"][..], later), (&["tiktok", "tiktokdown"], now + TimeDelta::days(9))] {
+        let mut other = source(names, first.cursor(), now);
+        turn(&mut *other, now, &page(200, INSTANCE, now)).unwrap();
+        assert!(!other.next(now).url.as_str().contains("_id"));
+    }
+}
+
+#[test]
 fn an_endless_backfill_ends() {
     // The server gives the same page for ever.
     let now = time("2026-10-14T19:00:00Z");

@@ -99,33 +99,42 @@ enum Step {
     },
 }
 
-/// A timeline that is read for the first time, from its newest post back.
-#[derive(Default)]
-struct Back {
+/// A timeline that is read for the first time, from its newest post back. Stored page by page, so that a restart goes on
+/// where it stopped: what was written since the beginning is read forward afterwards.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Back {
     began: Option<DateTime<Utc>>,
     newest: Option<Id>,
     /// The newest post older than the overlap.
     mark: Option<Id>,
     max_id: Option<Id>,
     pages: u32,
+    /// A hashtag that has brought posts.
+    known: Option<String>,
 }
 
 impl Group {
-    /// `places` are the stored ones, by hashtag.
+    /// `places` are the stored ones, by hashtag; `begun` are the first readings of these very hashtags.
     pub fn new(
         tags: &[String],
         places: &BTreeMap<String, Place>,
+        begun: &[(Vec<String>, Back)],
         now: DateTime<Utc>,
         oldest: DateTime<Utc>,
         interval: Duration,
     ) -> Group {
         let stored: Option<Vec<&Place>> = tags.iter().map(|tag| places.get(tag)).collect();
         let stored = stored.and_then(|places| places.into_iter().cloned().reduce(|a, b| a.earlier(&b)));
-        let known = stored.as_ref().and_then(|place| tags.iter().position(|tag| Some(tag) == place.known.as_ref()));
         let step = match stored {
             Some(place) => Step::Forward { place, again: None },
-            None => Step::Back(Back::default()),
+            None => {
+                let begun =
+                    begun.iter().find(|(of, back)| of == tags && back.began.is_some_and(|began| began > oldest));
+                Step::Back(begun.map(|(_, back)| back.clone()).unwrap_or_default())
+            }
         };
+        let (Step::Forward { place: Place { known, .. }, .. } | Step::Back(Back { known, .. })) = &step;
+        let known = tags.iter().position(|tag| Some(tag) == known.as_ref());
         Group {
             tags: tags.to_vec(),
             main: known.unwrap_or(0),
@@ -153,6 +162,14 @@ impl Group {
         match &self.step {
             Step::Forward { place, .. } => Some(place),
             Step::Back(_) => None,
+        }
+    }
+
+    /// The first reading, while it goes on.
+    pub fn begun(&self) -> Option<&Back> {
+        match &self.step {
+            Step::Back(back) if back.began.is_some() => Some(back),
+            _ => None,
         }
     }
 
@@ -201,6 +218,7 @@ impl Group {
         let last = entries.iter().map(|(id, _)| id).max();
         match &mut self.step {
             Step::Back(back) => {
+                back.known = known.cloned();
                 let Some((mut place, lost)) = back.turn(entries, asked_at, self.oldest, config) else {
                     self.go_on(now, config);
                     return None;

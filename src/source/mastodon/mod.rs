@@ -11,7 +11,7 @@ use super::{
 };
 use crate::post::{Event, LATENESS};
 use chrono::{DateTime, TimeDelta, Utc};
-use group::{Group, Id, Place};
+use group::{Back, Group, Id, Place};
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -85,6 +85,9 @@ enum Rules {
 struct Stored {
     heard_until: Option<DateTime<Utc>>,
     groups: Vec<(Vec<String>, Place)>,
+    /// Those that are not read back yet as far as is wanted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    begun: Vec<(Vec<String>, Back)>,
 }
 
 impl Mastodon {
@@ -109,10 +112,12 @@ impl Mastodon {
         let mut heard_until = stored.as_ref().and_then(|stored| stored.heard_until);
         let lost = heard_until.filter(|until| *until < oldest).map(|until| (until, oldest));
         let mut places: BTreeMap<String, Place> = BTreeMap::new();
+        let mut begun = Vec::new();
         if lost.is_some() {
             heard_until = None;
-        } else {
-            for (tags, place) in stored.into_iter().flat_map(|stored| stored.groups) {
+        } else if let Some(stored) = stored {
+            begun = stored.begun;
+            for (tags, place) in stored.groups {
                 places.extend(tags.into_iter().map(|tag| (tag, place.clone())));
             }
         }
@@ -122,7 +127,8 @@ impl Mastodon {
         if tags.is_empty() {
             return Err(ConfigError::NoHashtags);
         }
-        let groups = tags.chunks(TAGS_PER_REQUEST).map(|tags| Group::new(tags, &places, now, oldest, config.slow));
+        let groups =
+            tags.chunks(TAGS_PER_REQUEST).map(|tags| Group::new(tags, &places, &begun, now, oldest, config.slow));
         Ok(Mastodon {
             domain: base.host_str().unwrap_or_default().to_owned(),
             groups: groups.collect(),
@@ -273,8 +279,9 @@ impl Source for Mastodon {
 
     fn cursor(&self) -> Option<Cursor> {
         let groups = self.groups.iter().filter_map(|group| Some((group.tags().to_vec(), group.place()?.clone())));
-        let stored = Stored { heard_until: self.heard_until, groups: groups.collect() };
-        if stored.groups.is_empty() {
+        let begun = self.groups.iter().filter_map(|group| Some((group.tags().to_vec(), group.begun()?.clone())));
+        let stored = Stored { heard_until: self.heard_until, groups: groups.collect(), begun: begun.collect() };
+        if stored.groups.is_empty() && stored.begun.is_empty() {
             return None;
         }
         serde_json::to_string(&stored).ok().map(Cursor)

@@ -125,14 +125,9 @@ impl Group {
     ) -> Group {
         let stored: Option<Vec<&Place>> = tags.iter().map(|tag| places.get(tag)).collect();
         let stored = stored.and_then(|places| places.into_iter().cloned().reduce(|a, b| a.earlier(&b)));
-        let step = match stored {
-            Some(place) => Step::Forward { place, again: None },
-            None => {
-                let begun =
-                    begun.iter().find(|(of, back)| of == tags && back.began.is_some_and(|began| began > oldest));
-                Step::Back(begun.map(|(_, back)| back.clone()).unwrap_or_default())
-            }
-        };
+        let begun = begun.iter().find(|(of, back)| of == tags && back.began.is_some_and(|began| began > oldest));
+        let begun = begun.map(|(_, back)| back.clone()).unwrap_or_default();
+        let step = stored.map_or(Step::Back(begun), |place| Step::Forward { place, again: None });
         let (Step::Forward { place: Place { known, .. }, .. } | Step::Back(Back { known, .. })) = &step;
         let known = tags.iter().position(|tag| Some(tag) == known.as_ref());
         Group {

@@ -4,7 +4,7 @@ use super::catalogue::Catalogue;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Sense};
-use super::names::{Mention, Names, is_stuffed, mask};
+use super::names::{Case, Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
 use super::place::Places;
 use super::problem::Word;
@@ -150,7 +150,11 @@ impl Reader {
             (None, false, true) => Stage::Acknowledged,
             (None, false, false) => return Vec::new(),
         };
-        let named = || mentions.iter().filter(|mention| mention.sure).map(|mention| mention.service);
+        let named = || {
+            // Who speaks for a service writes its name as a name.
+            let meant = |mention: &&Mention| mention.case != Case::Small;
+            mentions.iter().filter(meant).map(|mention| mention.service)
+        };
         let services: BTreeSet<usize> = match stated {
             Some(notice) => self.places_of(&notice.services),
             None => match speaks_for.or_else(|| self.named_by(&post.author)) {

@@ -81,7 +81,10 @@ fn a_place_in_a_post_needs_a_cue() {
         ("서울에서 안돼요", "KR"),
         ("東京でインスタ落ちてる", "JP"),
         ("anyone else in NYC having this", "US-NY"),
-        ("down all over northern California", "-"),
+        ("down all over northern California", "US-CA"),
+        ("no signal for the whole street, Toowoomba. Anyone else?", "AU-QLD"),
+        ("Leeds. Nothing loads", "GB-ENG"),
+        ("half of Canada is offline", "CA"),
         ("service out across northern California", "US-CA"),
         ("Canadian users: is it you too?", "CA"),
         ("out in London and Paris", "-"),
@@ -109,6 +112,8 @@ fn a_place_in_a_post_needs_a_cue() {
 fn words_of_a_post_are_no_places() {
     for text in [
         "Turkey dinner and instagram is down",
+        "Thanks, Austin. Still down",
+        "Berlin was lovely. Now reddit is down",
         "Nice, twitter is down",
         "Reading this while reddit is down",
         "Mobile app broken, not working in mobile",

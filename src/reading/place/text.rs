@@ -1,5 +1,5 @@
 //! The places that a post's own words say: after a preposition (`down in Mumbai`), before a word for those who are
-//! there (`UK users`), as a flag, or at the end of a hashtag (`#tiktokdownuk`).
+//! there (`UK users`), between marks (`all out, Leeds.`), as a flag, or at the end of a hashtag (`#tiktokdownuk`).
 
 use super::fold::{Gap, Token, is_spaceless, tokens};
 use super::names::{Cue, Name, code_at, demonym_at, goes_on, is_known, name_at, name_of};
@@ -107,6 +107,13 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
     }
     let name =
         with_ending(tokens, at).or_else(|| before_people(tokens, at)).or_else(|| before_postposition(tokens, at, lang));
+    if name.is_none() {
+        let places = alone(tokens, at);
+        if let Some(last) = places.last() {
+            let end = last.end;
+            return (places, end);
+        }
+    }
     let end = name.as_ref().map_or(at + 1, |name| name.end);
     (Vec::from_iter(name), end)
 }
@@ -186,6 +193,18 @@ fn before_people(tokens: &[Token], at: usize) -> Option<Name> {
     let name = name.or_else(|| demonym_at(tokens, at))?;
     let next = tokens.get(name.end).filter(|next| matches!(next.gap, Gap::Soft | Gap::Comma))?;
     Cue::of(next).after().then_some(name)
+}
+
+/// Places that stand for themselves between marks: `SOS only for the whole street, Toowoomba. Anyone else?`
+fn alone(tokens: &[Token], at: usize) -> Vec<Name> {
+    let apart = |at: usize| tokens.get(at).is_none_or(|token| matches!(token.gap, Gap::Hard | Gap::Comma));
+    let name = tokens.get(at).filter(|token| apart(at) && token.is_capitalised()).and_then(|_| name_at(tokens, at));
+    let plain = |name: &Name| !name.also_word() && !name.also_person() && is_written_as_place(tokens, name, false);
+    let mut places = Vec::from_iter(name.filter(plain));
+    while let Some(next) = places.last().and_then(|last| beside(tokens, last.end)) {
+        places.push(next);
+    }
+    if places.last().is_some_and(|last| apart(last.end)) { places } else { Vec::new() }
 }
 
 /// Whether the word before is capitalised too, so that this one may be a person's or a team's: `Paul England here`.

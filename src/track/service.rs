@@ -4,6 +4,7 @@ use super::node::{NodeTrack, OpenSpike};
 use super::{Alarm, Findings, SETTLING};
 use crate::count::{Exposure, Mention, People, Tally, count_minute};
 use crate::detect;
+use crate::detect::Score;
 use crate::detect::calibrate::{self, Budget};
 use crate::incident::course::{Course, Ended, Verdict, loudest};
 use crate::incident::related::{self, Judgement, Loud};
@@ -21,6 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const MEMORY: i64 = 6 * Minute::HOUR;
 /// The fewest people whose word makes an incident.
 const FEWEST_PEOPLE: u64 = 5;
+/// How many times what is expected so many people must be: a busy day brings up to twice as many without anything failing.
+const LEAST_RATIO: f64 = 2.3;
+/// Repeated reports for each person, beyond which it takes more people than repetitions.
+const REPEATED: f64 = 0.3;
 /// Minutes after which an outage that goes on is learnt as the new normal.
 const NEW_NORMAL: i64 = 3 * Minute::DAY;
 
@@ -176,10 +181,7 @@ impl ServiceTrack {
                 continue;
             }
             let people = self.people(*region, context.minute - score.since + 1, context.minute);
-            // One author's flood, or one text's copies, count once over the whole window.
-            let repeated = score.observed_in_window - people as f64;
-            let confirmed = detect::poisson_llr(people as f64, score.expected_in_window.max(repeated));
-            if people >= FEWEST_PEOPLE && (repeated <= 0.5 * people as f64 || confirmed >= threshold) {
+            if people >= FEWEST_PEOPLE && is_confirmed(&score, people as f64, threshold) {
                 alarms.insert(*region, Alarm { score, threshold, people });
             }
         }
@@ -311,6 +313,15 @@ impl ServiceTrack {
             node.forget_before(since);
         }
     }
+}
+
+/// Whether so many distinct people bear an alarm out: one author's flood, or one text's copies, count once over the whole
+/// window.
+fn is_confirmed(score: &Score, people: f64, threshold: f64) -> bool {
+    let expected = score.expected_in_window;
+    let repeated = score.observed_in_window - people;
+    let beside = if repeated > REPEATED * people { repeated.max(expected) } else { expected };
+    people >= LEAST_RATIO * expected && detect::poisson_llr(people, beside) >= threshold
 }
 
 fn view<'a>(

@@ -58,7 +58,8 @@ fn render(sources: &[SourceAnswer], off: &[Off], live: bool, style: &Style) -> S
     let columns =
         ["source", "how it does", "since", "#behind", "#posts", "#in the last hour", "read within", "#errors"];
     let mut table = Table::new(&columns);
-    for source in sources {
+    let (folded, named) = fold(sources, live, style);
+    for source in named {
         let health = &source.health;
         let behind = |seconds: i64| time::duration(TimeDelta::seconds(seconds));
         table.row([
@@ -70,6 +71,19 @@ fn render(sources: &[SourceAnswer], off: &[Off], live: bool, style: &Style) -> S
             words::thousands(source.posts_last_hour).into(),
             source.promptness.as_ref().map_or_else(|| "–".to_owned(), within).into(),
             words::thousands(health.errors).into(),
+        ]);
+    }
+    if !folded.is_empty() {
+        let sum = |number: fn(&SourceAnswer) -> u64| words::thousands(folded.iter().copied().map(number).sum());
+        table.row([
+            format!("{} status pages", folded.len()).into(),
+            state(How::Said(State::Ok)),
+            "–".into(),
+            "–".into(),
+            sum(|source| source.posts).into(),
+            sum(|source| source.posts_last_hour).into(),
+            "–".into(),
+            sum(|source| source.health.errors).into(),
         ]);
     }
     for off in off {
@@ -92,6 +106,15 @@ fn render(sources: &[SourceAnswer], off: &[Off], live: bool, style: &Style) -> S
         }
     }
     out
+}
+
+/// The official status pages that do well and share one row, since there are many; and the sources with a row of their own.
+fn fold<'a>(sources: &'a [SourceAnswer], live: bool, style: &Style) -> (Vec<&'a SourceAnswer>, Vec<&'a SourceAnswer>) {
+    let well = |source: &SourceAnswer| {
+        source.source.starts_with("status:") && how(source, live, style) == How::Said(State::Ok)
+    };
+    let (folded, named): (Vec<_>, Vec<_>) = sources.iter().partition(|source| well(source));
+    if folded.len() > 1 { (folded, named) } else { (Vec::new(), sources.iter().collect()) }
 }
 
 /// How a source does, for a reader who does not know whether the job still runs.
@@ -209,6 +232,23 @@ mod tests {
             posts: 1234,
             gaps: Vec::new(),
         }
+    }
+
+    #[test]
+    fn status_pages_that_do_well_share_a_row_and_those_that_fail_are_named() {
+        let pages = ["status:discord", "status:github", "status:slack"];
+        let [one, two, mut failing] = pages.map(|name| source(name, State::Ok));
+        let mut style = style::plain("2024-03-05T21:00:00Z");
+        style.width = None;
+        let all = render(&[one.clone(), two.clone(), failing.clone()], &[], true, &style);
+        assert!(all.contains("3 status pages") && !all.contains("status:"), "{all}");
+        failing.health.state = State::Degraded;
+        let some = render(&[one.clone(), two, failing.clone()], &[], true, &style);
+        let row = some.lines().find(|line| line.starts_with("2 status pages")).unwrap_or_default();
+        assert!(row.contains("heard as it comes") && row.contains("2,468"), "{some}");
+        assert!(some.contains("status:slack") && !some.contains("status:github"), "{some}");
+        let single = render(&[one, failing], &[], true, &style);
+        assert!(single.contains("status:discord") && !single.contains("status pages"), "{single}");
     }
 
     #[test]

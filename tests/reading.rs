@@ -215,6 +215,6 @@ fn the_reported_set_is_read_no_worse_than_measured() {
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 75.9, false_reports: 15.4, symptoms: 79.2, surfaces: 95.1, places: 69.5 };
+    let floor = Floor { kinds: 76.3, false_reports: 16.8, symptoms: 77.7, surfaces: 95.8, places: 73.6 };
     measure("strangers-report", false).assert_reaches(&floor);
 }

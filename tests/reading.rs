@@ -204,7 +204,8 @@ impl Tally {
 fn the_set_to_tune_on_is_read_well() {
     let tally = measure("tune", true);
     assert!(Tally::share(tally.kind_right, tally.posts) >= 98.0);
-    measure("strangers-tune", true);
+    let strangers = measure("strangers-tune", true);
+    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 74.5);
 }
 
 #[test]

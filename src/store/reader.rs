@@ -1,4 +1,4 @@
-//! Answers queries. Opens the database read-only, beside the one writer.
+//! Answers queries. Opens the database read-only, beside the one writer; only an older schema is brought up to date first.
 
 use super::schema::{self, MIGRATIONS, schema_version};
 use super::sql;

@@ -23,7 +23,7 @@ pub const MEMORY: i64 = 6 * Minute::HOUR;
 /// The fewest people whose word makes an incident.
 const FEWEST_PEOPLE: u64 = 5;
 /// How many times what is expected so many people must be: a busy day brings up to twice as many without anything failing.
-const LEAST_RATIO: f64 = 2.3;
+const PEOPLE_RATIO: f64 = 2.3;
 /// Repeated reports for each person, beyond which it takes more people than repetitions.
 const REPEATED: f64 = 0.3;
 /// Minutes after which an outage that goes on is learnt as the new normal.
@@ -321,7 +321,7 @@ fn is_confirmed(score: &Score, people: f64, threshold: f64) -> bool {
     let expected = score.expected_in_window;
     let repeated = score.observed_in_window - people;
     let beside = if repeated > REPEATED * people { repeated.max(expected) } else { expected };
-    people >= LEAST_RATIO * expected && detect::poisson_llr(people, beside) >= threshold
+    people >= PEOPLE_RATIO * expected && detect::poisson_llr(people, beside) >= threshold
 }
 
 fn view<'a>(
@@ -338,4 +338,23 @@ fn view<'a>(
 pub fn find(nodes: &[(Region, NodeTrack)], region: Region) -> Option<&NodeTrack> {
     let index = nodes.binary_search_by_key(&region, |(region, _)| *region).ok()?;
     nodes.get(index).map(|(_, node)| node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_bear_an_alarm_out_and_repetitions_do_not() {
+        let score = |observed: f64, expected: f64| Score {
+            llr: 100.0,
+            observed_in_window: observed,
+            expected_in_window: expected,
+            ..Score::default()
+        };
+        assert!(is_confirmed(&score(66.0, 5.0), 60.0, 14.0), "an outage in which some write twice");
+        assert!(!is_confirmed(&score(2200.0, 1000.0), 2200.0, 14.0), "a busy day, however sure the score is");
+        assert!(!is_confirmed(&score(99.0, 20.0), 30.0, 14.0), "one person's flood on a usual day");
+        assert!(!is_confirmed(&score(130.0, 20.0), 60.0, 14.0), "a flood that outnumbers the people beside it");
+    }
 }

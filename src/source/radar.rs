@@ -13,6 +13,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const NETWORK: &str = "radar";
@@ -39,6 +40,8 @@ struct Radar {
     token: Secret,
     every: Duration,
     due: DateTime<Utc>,
+    /// The outages that were passed on, as long as they are given.
+    told: BTreeSet<String>,
     read_until: Option<DateTime<Utc>>,
 }
 
@@ -51,7 +54,8 @@ pub(super) fn source(config: &Config, given: &Given<'_>) -> Made<Box<dyn Source>
     url.set_path("/client/v4/radar/annotations/outages");
     let query = [("dateRange", RANGE), ("limit", LIMIT), ("format", "json")];
     url.query_pairs_mut().extend_pairs(query);
-    Ok(Ok(Box::new(Radar { url, token, every: config.every, due: given.now, read_until: None })))
+    let (told, read_until) = (BTreeSet::new(), None);
+    Ok(Ok(Box::new(Radar { url, token, every: config.every, due: given.now, told, read_until })))
 }
 
 impl Source for Radar {
@@ -88,13 +92,19 @@ impl Source for Radar {
         let answer: Value = serde_json::from_slice(&page.body).map_err(|error| malformed(error.to_string()))?;
         let outages = answer["result"]["annotations"].as_array();
         let outages = outages.ok_or_else(|| malformed("it holds no outages".to_owned()))?;
+        let mut shown = BTreeSet::new();
         for outage in outages {
-            found.seen += 1;
-            match Outage::deserialize(outage).ok().and_then(|outage| outage.post(now)) {
-                Some(post) => found.events.push(Event::Post(post)),
-                None => found.odd += 1,
+            let Some(post) = Outage::deserialize(outage).ok().and_then(|outage| outage.post(now)) else {
+                found.odd += 1;
+                continue;
+            };
+            shown.insert(post.id.clone());
+            if !self.told.contains(&post.id) {
+                found.seen += 1;
+                found.events.push(Event::Post(post));
             }
         }
+        self.told = shown;
         found.caught_up = true;
         self.read_until = Some(page.asked_at);
         self.due = now + TimeDelta::from_std(jittered(self.every)).unwrap_or_default();

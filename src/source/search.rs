@@ -1,4 +1,5 @@
 //! Networks that are searched for words: each query is read from its newest post back to where it was read to before.
+//! How far such a reading got is stored page by page, so that a job that is killed goes on where it was.
 
 use super::http::Key;
 use super::keyed::Given;
@@ -95,14 +96,15 @@ pub struct Searcher<N> {
 
 struct Query {
     words: String,
-    due: DateTime<Utc>,
+    /// Without one it is asked first.
+    due: Option<DateTime<Utc>>,
     /// What was written up to here has been read.
     read_until: Option<DateTime<Utc>>,
     round: Option<Round>,
 }
 
 /// A query that is being read, page by page.
-#[derive(Default)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 struct Round {
     /// When its first page was asked for.
     began: Option<DateTime<Utc>>,
@@ -113,6 +115,9 @@ struct Round {
     pages: u32,
     /// The oldest post so far.
     oldest: Option<DateTime<Utc>>,
+    /// Whether the page that comes next has failed once.
+    #[serde(skip)]
+    failed: bool,
 }
 
 /// What is stored.
@@ -120,6 +125,9 @@ struct Round {
 struct Stored {
     heard_until: Option<DateTime<Utc>>,
     read: BTreeMap<String, DateTime<Utc>>,
+    /// Those that are not read back yet as far as is wanted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    begun: BTreeMap<String, Round>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     spent: Option<Spent>,
 }
@@ -136,12 +144,15 @@ impl<N: Network> Searcher<N> {
         given: &Given<'_>,
     ) -> Result<Searcher<N>, ConfigError> {
         let stored: Option<Stored> = stored(name, given.cursors)?;
-        let read = stored.as_ref().map(|stored| &stored.read);
-        let query = |words: String| Query {
-            read_until: read.and_then(|read| read.get(&words).copied()),
-            words,
-            due: given.now,
-            round: None,
+        let floor = given.now - TimeDelta::hours(i64::from(pace.backfill_hours));
+        let query = |words: String| {
+            let read_until = stored.as_ref().and_then(|stored| stored.read.get(&words).copied());
+            let round = stored.as_ref().and_then(|stored| stored.begun.get(&words).cloned());
+            // One from before all that is read up would bring nothing.
+            let round = round.filter(|round| round.began.is_some_and(|began| began > floor));
+            // First what was begun or never read, then what was read longest ago.
+            let due = read_until.filter(|_| round.is_none()).map(|until| until.min(given.now));
+            Query { words, due, read_until, round }
         };
         Ok(Searcher {
             name: name.to_owned(),
@@ -186,7 +197,8 @@ impl<N: Network> Searcher<N> {
         let Some(query) = self.queries.get_mut(self.asked) else { return Ok(()) };
         let mut round = query.round.take().unwrap_or_default();
         let began = *round.began.get_or_insert(page.asked_at);
-        let behind = query.read_until.is_none_or(|until| began - until > LATENESS);
+        round.failed = false;
+        let behind = query.read_until.is_none_or(|until| page.asked_at - until > LATENESS);
         found.seen += results.items.len() as u64;
         let mut reached = results.items.is_empty() || results.next.is_none();
         for item in results.items {
@@ -209,14 +221,16 @@ impl<N: Network> Searcher<N> {
         if !reached && round.pages < self.pace.pages {
             round.page = results.next;
             query.round = Some(round);
-            query.due = now;
+            query.due = Some(now);
             return Ok(());
         }
         let oldest = round.oldest.unwrap_or(began);
         if !reached && oldest > round.from {
             let why = format!("more posts for `{}` than {} pages", query.words, self.pace.pages);
+            // What was read before is not read once more, and may have been found late.
+            let from = if query.read_until.is_some() { round.from - overlap } else { round.from };
             // Some networks tell whole seconds: others of the oldest one's may not have been reached.
-            found.lose(&self.name, round.from, oldest + TimeDelta::seconds(1), why);
+            found.lose(&self.name, from, oldest + TimeDelta::seconds(1), why);
         }
         query.read_until = Some(began);
         query.rest(now, self.pace.every);
@@ -235,7 +249,7 @@ impl<N: Network> Searcher<N> {
         let from = self.heard_until.unwrap_or(floor).max(floor);
         if until > from {
             if let Some(before) = self.heard_until.filter(|before| *before < floor) {
-                found.lose(&self.name, before, floor, "off for longer than is read up".to_owned());
+                found.lose(&self.name, before - self.overlap(), floor, "off for longer than is read up".to_owned());
             }
             found.hear(from, until);
             self.heard_until = Some(until);
@@ -252,10 +266,9 @@ impl<N: Network> Searcher<N> {
 }
 
 impl Query {
-    /// Ends the round, and lets the others go first.
+    /// Lets the others go first.
     fn rest(&mut self, now: DateTime<Utc>, every: Duration) {
-        self.round = None;
-        self.due = now + TimeDelta::from_std(jittered(every)).unwrap_or_default();
+        self.due = Some(now + TimeDelta::from_std(jittered(every)).unwrap_or_default());
     }
 }
 
@@ -286,15 +299,16 @@ impl<N: Network> Source for Searcher<N> {
 
     fn next(&mut self, now: DateTime<Utc>) -> Request {
         let dues = self.queries.iter().map(|query| query.due).enumerate();
-        let (at, due) = dues.min_by_key(|(_, due)| *due).unwrap_or((0, now));
+        let (at, due) = dues.min_by_key(|(_, due)| *due).unwrap_or((0, None));
         let (limit, affordable) = self.afford(now);
         let (floor, overlap) = (now - self.backfill(), self.overlap());
-        let due = due.max(affordable);
+        let due = due.unwrap_or(now).max(affordable);
         self.asked = at;
         self.spending.reserve(self.cost(limit), due);
         let ask = self.queries.get_mut(at).map(|query| {
             let from = query.read_until.unwrap_or(floor).max(floor);
             let round = query.round.get_or_insert(Round { from, ..Round::default() });
+            round.from = round.from.max(floor);
             Ask { query: &query.words, since: round.from - overlap, page: round.page.as_deref(), limit }
         });
         let ask = ask.unwrap_or(Ask { query: "", since: floor, page: None, limit });
@@ -321,16 +335,22 @@ impl<N: Network> Source for Searcher<N> {
     fn failed(&mut self, now: DateTime<Utc>) {
         self.spending.settle(0);
         if let Some(query) = self.queries.get_mut(self.asked) {
-            // From its newest post again: where a page ended may mean nothing later.
+            // A page that fails twice may be none any more: then from the newest post again.
+            query.round = query.round.take().filter(|round| round.page.is_some() && !round.failed);
+            if let Some(round) = &mut query.round {
+                round.failed = true;
+            }
             query.rest(now, self.pace.every);
         }
     }
 
     fn cursor(&self) -> Option<Cursor> {
         let read = self.queries.iter().filter_map(|query| Some((query.words.clone(), query.read_until?)));
+        let round = |query: &Query| query.round.clone().filter(|round| round.page.is_some());
+        let begun = self.queries.iter().filter_map(|query| Some((query.words.clone(), round(query)?)));
         let spent = self.price.map(|_| self.spending.spent());
-        let stored = Stored { heard_until: self.heard_until, read: read.collect(), spent };
-        if stored.read.is_empty() && stored.spent.is_none() {
+        let stored = Stored { heard_until: self.heard_until, read: read.collect(), begun: begun.collect(), spent };
+        if stored.read.is_empty() && stored.begun.is_empty() && stored.spent.is_none() {
             return None;
         }
         serde_json::to_string(&stored).ok().map(Cursor)

@@ -75,8 +75,8 @@ impl Network for Tagged {
         let oldest = items.iter().filter_map(|item| item["timestamp"].as_i64()).min();
         Ok(Results {
             items: items.iter().map(|item| Blogged::deserialize(item).ok()?.event()).collect(),
-            // The page after this one begins before its oldest post.
-            next: oldest.filter(|_| items.len() >= PAGE).map(|oldest| oldest.to_string()),
+            // The page after this one begins before the second that follows its oldest post, in which may be others.
+            next: oldest.filter(|_| items.len() >= PAGE).map(|oldest| oldest.saturating_add(1).to_string()),
         })
     }
 }

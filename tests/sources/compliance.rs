@@ -21,23 +21,23 @@ use whatsdown::source::http::Client;
 use whatsdown::source::{Batch, Cursor, Source, State};
 
 /// A source that is asked for pages.
-struct Polled {
+pub struct Polled {
     /// Its name, with `HOST` for its server's.
-    name: &'static str,
+    pub name: &'static str,
     /// A page with these posts, the newest first; `None` is one that nobody can understand. `more` says that older ones follow.
-    page: fn(&[Option<Written>], more: bool) -> Value,
+    pub page: fn(&[Option<Written>], more: bool) -> Value,
     /// Whether what is too much for its cap is lost, and must be told.
     capped: bool,
 }
 
 /// A post, or a minute of a count.
 #[derive(Clone, Copy)]
-struct Written {
-    id: u64,
-    at: DateTime<Utc>,
+pub struct Written {
+    pub id: u64,
+    pub at: DateTime<Utc>,
 }
 
-const POLLED: [Polled; 19] = [
+pub const POLLED: [Polled; 19] = [
     Polled { name: "mastodon:HOST", page: mastodon, capped: true },
     Polled { name: "x:counts", page: counts, capped: false },
     Polled { name: "x:search", page: tweets, capped: true },
@@ -193,7 +193,7 @@ fn aws(posts: &[Option<Written>], _more: bool) -> Value {
 }
 
 /// A page as it is sent: what is no JSON is given as a string.
-fn sent(page: Value) -> String {
+pub fn sent(page: Value) -> String {
     if let Value::String(text) = page { text } else { page.to_string() }
 }
 

@@ -30,6 +30,7 @@ fn incident(value: &Value) -> Option<Incident> {
         url: Some(format!("{PAGE}?eventID={}", id(&value["arn"])?)),
         began: seconds(&value["date"]),
         open: number(&value["status"])? != 0.0,
+        over: None,
         updates: list(value, "event_log").ok()?.iter().filter_map(update).collect(),
     })
 }

@@ -26,6 +26,7 @@ pub(super) fn read(body: &[u8]) -> Result<Incidents, String> {
                 url: entry.links.into_iter().next().map(|link| link.href),
                 began: at,
                 open: true,
+                over: None,
                 updates: vec![update],
             })
         })

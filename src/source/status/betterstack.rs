@@ -28,8 +28,9 @@ fn incident(report: &Value, included: &[Value]) -> Option<Incident> {
         parts: parts.map(|part| text(&part["attributes"], "public_name")).collect(),
         url: None,
         began: time(&told["starts_at"]),
-        // `ends_at` is null even where it is over.
         open: told["aggregate_state"].as_str()? != "resolved",
+        // Often null even where it is over.
+        over: time(&told["ends_at"]),
         updates: updates.filter_map(update).collect(),
     })
 }

@@ -13,12 +13,7 @@ pub(super) fn read(body: &[u8], page: &Url) -> Result<Incidents, String> {
 
 fn incident(value: &Value, page: &Url) -> Option<Incident> {
     let open = value["end"].is_null(); // absent, or null
-    let mut updates: Vec<Update> = list(value, "updates").ok()?.iter().filter_map(update).collect();
-    // An end without a word of it is told by the last update.
-    if !open && !updates.iter().any(|update| update.stage == Stage::Resolved) {
-        let last = updates.iter_mut().max_by_key(|update| update.at)?;
-        last.stage = Stage::Resolved;
-    }
+    let updates = list(value, "updates").ok()?;
     let products = list(value, "affected_products").ok()?.iter().map(|product| text(product, "title"));
     Some(Incident {
         id: id(&value["id"])?,
@@ -27,7 +22,8 @@ fn incident(value: &Value, page: &Url) -> Option<Incident> {
         url: value["uri"].as_str().and_then(|uri| page.join(uri).ok()).map(String::from),
         began: Some(time(&value["begin"])?),
         open,
-        updates,
+        over: time(&value["end"]),
+        updates: updates.iter().filter_map(update).collect(),
     })
 }
 

@@ -33,6 +33,7 @@ fn incident(value: &Value) -> Option<Incident> {
         url,
         began,
         open: stage != Stage::Resolved,
+        over: None,
         updates: vec![Update { id: status.to_owned(), at, stage, text: String::new() }],
     })
 }

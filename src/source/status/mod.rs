@@ -63,6 +63,8 @@ struct Incident {
     began: Option<DateTime<Utc>>,
     /// Whether the page holds it for ongoing.
     open: bool,
+    /// When it was over, where that is told beside the updates.
+    over: Option<DateTime<Utc>>,
     updates: Vec<Update>,
 }
 
@@ -75,6 +77,20 @@ struct Update {
     at: Option<DateTime<Utc>>,
     stage: Stage,
     text: String,
+}
+
+impl Incident {
+    /// An end that no update tells of is told by the last one. As a notice of its own, since that update may have been passed on
+    /// while the incident went on.
+    fn close(mut self) -> Incident {
+        let told = self.open || self.updates.iter().any(|update| update.stage == Stage::Resolved);
+        if let Some(last) = self.updates.iter_mut().max_by_key(|update| update.at).filter(|_| !told) {
+            last.stage = Stage::Resolved;
+            last.id.push_str("-over");
+            last.at = last.at.max(self.over);
+        }
+        self
+    }
 }
 
 /// An answer's incidents; none for one that cannot be understood.
@@ -190,7 +206,7 @@ impl StatusPage {
         found.odd += incidents.iter().filter(|incident| incident.is_none()).count() as u64;
         let oldest = now - KEY_RETENTION;
         let incidents: Vec<(Vec<ServiceId>, Incident)> =
-            incidents.into_iter().flatten().map(|incident| (self.services(&incident), incident)).collect();
+            incidents.into_iter().flatten().map(|incident| (self.services(&incident), incident.close())).collect();
         // What has been going on for longer than a week is no part of an outage of today.
         let ongoing = incidents.iter().filter(|(_, it)| it.open && it.began.is_none_or(|began| began >= oldest));
         self.open.insert(self.asked, ongoing.flat_map(|(services, _)| services.clone()).collect());

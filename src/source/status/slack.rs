@@ -28,11 +28,7 @@ fn incident(value: &Value) -> Option<Incident> {
         "resolved" => false,
         _ => return None,
     };
-    let mut updates: Vec<Update> = list(value, "notes").ok()?.iter().filter_map(update).collect();
-    // The last note of an incident that is over says so.
-    if let Some(last) = updates.iter_mut().max_by_key(|note| note.at).filter(|_| !open) {
-        last.stage = Stage::Resolved;
-    }
+    let notes = list(value, "notes").ok()?;
     Some(Incident {
         id: id(&value["id"])?,
         title: text(value, "title"),
@@ -40,10 +36,12 @@ fn incident(value: &Value) -> Option<Incident> {
         url: value["url"].as_str().map(str::to_owned),
         began: time(&value["date_created"]),
         open,
-        updates,
+        over: None, // `date_updated` changes afterwards too
+        updates: notes.iter().filter_map(update).collect(),
     })
 }
 
+/// A note has no stage of its own: the last of an incident that is over tells so.
 fn update(note: &Value) -> Option<Update> {
     let at = time(&note["date_created"])?;
     Some(Update { id: at.timestamp().to_string(), at: Some(at), stage: Stage::Acknowledged, text: text(note, "body") })

@@ -25,6 +25,7 @@ fn incident(value: &Value) -> Option<Incident> {
         url: value["shortlink"].as_str().map(str::to_owned),
         began: time(&value["created_at"]),
         open: matches!(status, "investigating" | "identified" | "monitoring"),
+        over: None,
         updates: updates.iter().filter_map(update).collect(),
     })
 }

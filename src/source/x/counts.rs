@@ -155,6 +155,10 @@ impl Source for Counts {
             if bucket.start != minute.start() || bucket.end != minute.close() || bucket.end > now {
                 continue;
             }
+            if let Some(before) = query.counted_until.filter(|before| *before < bucket.start) {
+                let why = format!("`{}` was not counted for longer than is read up", query.service);
+                found.lose(NAME, before - OVERLAP, bucket.start, why);
+            }
             query.counted_until = query.counted_until.max(Some(bucket.end));
             found.events.push(Event::Volume(Volume {
                 source: NETWORK.to_owned(),

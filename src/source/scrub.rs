@@ -10,9 +10,9 @@ use std::fmt::Write as _;
 /// What stands where a secret stood.
 const REMOVED: &str = "(removed)";
 /// Fields that hold secrets, by a part of their name.
-const SECRET: [&str; 6] = ["access_token", "refresh_token", "secret", "password", "api_key", "email"];
+const SECRET: [&str; 7] = ["access_token", "refresh_token", "secret", "password", "api_key", "apikey", "email"];
 /// Fields whose short values say what something is, not who.
-const PLAIN: [&str; 31] = [
+const PLAIN: [&str; 36] = [
     "$type",
     "kind",
     "type",
@@ -44,9 +44,16 @@ const PLAIN: [&str; 31] = [
     "media_type",
     "msg",
     "active",
+    "aggregate_state",
+    "report_type",
+    "status_impact",
+    "datasource",
+    "entitytype",
 ];
+/// Fields that hold a time as a number, sometimes within a string.
+const TIMES: [&str; 4] = ["date", "timestamp", "time", "created_at_i"];
 /// Parts of addresses that are the same for everyone.
-const PATHS: [&str; 22] = [
+const PATHS: [&str; 26] = [
     "users",
     "statuses",
     "status",
@@ -55,6 +62,10 @@ const PATHS: [&str; 22] = [
     "post",
     "posts",
     "comments",
+    "comment",
+    "c",
+    "u",
+    "incidents",
     "r",
     "p",
     "tags",
@@ -91,7 +102,7 @@ impl Scrub {
         let body = &*decoded(body);
         match serde_json::from_slice(body) {
             Ok(json) => self.value("", json),
-            Err(_) => Value::String(markup(&String::from_utf8_lossy(body))),
+            Err(_) => Value::String(self.markup(&String::from_utf8_lossy(body))),
         }
     }
 
@@ -127,7 +138,8 @@ impl Scrub {
         if SECRET.iter().any(|secret| lower.contains(secret)) {
             return REMOVED.to_owned();
         }
-        if text.is_empty() || is_time(text) {
+        let number = text.bytes().all(|byte| byte.is_ascii_digit());
+        if text.is_empty() || is_time(text) || is_network(text) || number && TIMES.contains(&lower.as_str()) {
             return text.to_owned();
         }
         if text.starts_with('{') {
@@ -140,7 +152,7 @@ impl Scrub {
         if PLAIN.contains(&lower.as_str()) && text.len() <= SHORT && !spaced {
             return text.to_owned();
         }
-        if spaced || !text.is_ascii() { markup(text) } else { self.address(text) }
+        if spaced || !text.is_ascii() { self.markup(text) } else { self.address(text) }
     }
 
     /// An address, an id or a name.
@@ -172,6 +184,42 @@ impl Scrub {
         format!("{hash}.example")
     }
 
+    /// A text, perhaps with markup: the tags stay, of their attributes only the class and what tells a feed's form.
+    fn markup(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut rest = text;
+        let mut within = "";
+        while let Some((words, after)) = rest.split_once('<') {
+            out.push_str(&self.words(within, words));
+            let Some((tag, after)) = after.split_once('>') else {
+                rest = after;
+                out.push('<');
+                break;
+            };
+            let name = tag.split(char::is_whitespace).next().unwrap_or_default();
+            let class = tag.split_once("class=\"").and_then(|(_, class)| class.split_once('"'));
+            let class = class.map_or(String::new(), |(class, _)| format!(" class=\"{class}\""));
+            let kept = tag
+                .split_whitespace()
+                .skip(1)
+                .filter(|it| is_form(it))
+                .fold(String::new(), |kept, it| kept + " " + it.trim_end_matches('/'));
+            let end = if tag.ends_with('/') && !name.ends_with('/') { "/" } else { "" };
+            let _ = write!(out, "<{name}{class}{kept}{end}>");
+            (within, rest) = (name, after);
+        }
+        out.push_str(&masked(rest));
+        out
+    }
+
+    /// Words within an element. By what a feed calls an entry, it has to be told from the others.
+    fn words(&self, element: &str, words: &str) -> String {
+        match (element, words.trim()) {
+            ("guid" | "id", id) if !id.is_empty() => words.replace(id, &self.address(id)),
+            _ => masked(words),
+        }
+    }
+
     /// Another word of the same form: digits for digits, letters for letters. The method of a DID stays.
     fn token(&self, text: &str) -> String {
         let kept =
@@ -193,33 +241,6 @@ impl Scrub {
         }
         other
     }
-}
-
-/// A text, perhaps with markup: the tags stay, of their attributes only the class and what tells a feed's form.
-fn markup(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((words, after)) = rest.split_once('<') {
-        out.push_str(&masked(words));
-        let Some((tag, after)) = after.split_once('>') else {
-            rest = after;
-            out.push('<');
-            break;
-        };
-        let name = tag.split(char::is_whitespace).next().unwrap_or_default();
-        let class = tag.split_once("class=\"").and_then(|(_, class)| class.split_once('"'));
-        let class = class.map_or(String::new(), |(class, _)| format!(" class=\"{class}\""));
-        let kept = tag
-            .split_whitespace()
-            .skip(1)
-            .filter(|it| is_form(it))
-            .fold(String::new(), |kept, it| kept + " " + it.trim_end_matches('/'));
-        let end = if tag.ends_with('/') && !name.ends_with('/') { "/" } else { "" };
-        let _ = write!(out, "<{name}{class}{kept}{end}>");
-        rest = after;
-    }
-    out.push_str(&masked(rest));
-    out
 }
 
 /// Whether an attribute says in which form a feed is written, as `version="2.0"` does.
@@ -263,9 +284,14 @@ fn masked(text: &str) -> String {
     out
 }
 
+/// Whether it names a network by its number, which is nobody's.
+fn is_network(text: &str) -> bool {
+    text.strip_prefix("asn/").is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn is_id(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    name == "id" || name.ends_with("_id") || name == "uid"
+    name == "id" || name.ends_with("_id") || name == "uid" || name == "children"
 }
 
 fn is_time(text: &str) -> bool {
@@ -292,7 +318,7 @@ mod tests {
             "content": "<p>Hello Ann! <a href=\"https://x.org/@ann\" class=\"mention hashtag\">#<span>tiktokdown</span></a> &amp; é</p>",
             "account": {"acct": "ann@home.example.net", "display_name": "Ann Smith", "bot": false, "id": 4_711_815,
                 "note": "Lives in Leeds", "email": "ann@home.example.net"},
-            "tags": [{"name": "tiktokdown"}], "token": {"access_token": "s3cr3t"}}]);
+            "tags": [{"name": "tiktokdown"}], "token": {"access_token": "s3cr3t"}, "children": [4_711_815]}]);
         let scrubbed = scrub().body(answer.to_string().as_bytes());
         let text = scrubbed.to_string().to_lowercase();
         for name in ["ann", "smith", "leeds", "117440841601474392", "s3cr3t", "home", "4711815"] {

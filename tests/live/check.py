@@ -2,8 +2,8 @@
 
     check.py WHATSDOWN FOLDER SPACING SECONDS STARTS
 
-FOLDER holds the database `whatsdown.db`, the `timelines`, what was written (`bluesky.json`, `mastodon.json`), and the log
-of the Mastodon server, `mock.log`. SECONDS is how long the job ran, in STARTS starts. Prints one line for each check, `ok` or `FAILED` first.
+FOLDER holds the database `whatsdown.db`, the `timelines`, what was written (`bluesky.json`, `mastodon.json`), and the logs
+of the servers, `mock.log` and `bluesky.log`. SECONDS is how long the job ran, in STARTS starts. Prints one line for each check, `ok` or `FAILED` first.
 """
 
 import collections
@@ -43,13 +43,18 @@ def check_counts(posts, readings):
     """Every post counts once under what it is read as."""
     written = collections.Counter()
     for post, answer in zip(posts, readings):
-        written.update((post["source"], it["service"], it["kind"]) for it in answer["readings"])
+        for it in answer["readings"]:
+            written[post["source"], it["service"], it["kind"], "world"] += 1
+            # Profiles are looked up of those who report an outage alone.
+            if it["kind"] == "report" and answer["region"]:
+                code = answer["region"]["code"]
+                written.update((post["source"], it["service"], it["kind"], region) for region in {code, code.split("-")[0]})
     counted = collections.Counter()
     for row in objects("export", "counts"):
-        if row["region"] == "world":
-            counted[row["source"], row["service"], row["kind"]] += row["posts"]
+        if row["region"] == "world" or row["kind"] == "report":
+            counted[row["source"], row["service"], row["kind"], row["region"]] += row["posts"]
     for network in NETWORKS:
-        reports = sum(number for key, number in written.items() if key[0] == network and key[2] == "report")
+        reports = sum(number for key, number in written.items() if key[0] == network and key[2:] == ("report", "world"))
         say(reports >= 30, f"{network}: {reports} reports were written")
     for key in sorted(written | counted):
         say(written[key] == counted[key], f"{' '.join(key)}: {counted[key]} counted of {written[key]} written")
@@ -94,6 +99,22 @@ def check_requests():
     say(asked.count("429") <= made.count(429), f"mastodon: {asked.count('429')} answers 429, {made.count(429)} of them made")
 
 
+def check_profiles(posts):
+    """The real PDS limits what it is asked, and refuses nothing; each author's profile is looked up once."""
+    log = (FOLDER / "bluesky.log").read_text(encoding="utf-8")
+    answers = re.findall(r"^pds (\d+) limited", log, re.MULTILINE)
+    refused = answers.count("429")
+    say(answers and not refused, f"bluesky: {refused} of {len(answers)} requests that the PDS counts were refused")
+    lookups = re.findall(r"^profiles (\d+) (.*)$", log, re.MULTILINE)
+    asked = collections.Counter(actor for _, actors in lookups for actor in actors.split())
+    # Killed before it was stored, it is asked for once more.
+    once = max(asked.values(), default=0) <= STARTS and len(asked) == len({post["author"] for post in posts if post["source"] == "bluesky"})
+    refused = sum(status != "200" for status, _ in lookups)
+    allowed = int(SECONDS + STARTS * 60)
+    what = f"bluesky: {len(lookups)} look-ups of {sum(asked.values())} profiles of {len(asked)} authors, {refused} refused"
+    say(0 < len(lookups) <= allowed and once and not refused, what)
+
+
 def check_incidents():
     incidents = json.loads(whatsdown("incidents", "--json"))
     tiktok = [incident for incident in incidents if incident["service"] == "tiktok"]
@@ -120,6 +141,7 @@ def main():
     check_texts(posts, readings)
     check_sources(posts)
     check_requests()
+    check_profiles(posts)
     check_incidents()
 
 

@@ -3,11 +3,11 @@
 use crate::keyed::{KEY, Lab};
 use crate::{build, config, page, time};
 use chrono::{DateTime, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use whatsdown::post::Event;
 use whatsdown::source::recording::{Line, Recorder, play};
-use whatsdown::source::{Found, Reply, Source};
+use whatsdown::source::{Found, Page, Reply, Source};
 
 const FRAMES: &str = include_str!("../../fixtures/sources/jetstream/frames.jsonl");
 const INSTANCE: &str = include_str!("../../fixtures/sources/mastodon/instance.json");
@@ -21,6 +21,18 @@ const OUTAGES: &str = include_str!("../../fixtures/sources/radar/outages.json");
 const HITS: &str = include_str!("../../fixtures/sources/hackernews/search_by_date.json");
 const LEMMY: &str = include_str!("../../fixtures/sources/lemmy/v3-posts.json");
 const NEWS: &str = include_str!("../../fixtures/sources/feed/news.xml");
+const LEMMY_4: &str = include_str!("../../fixtures/sources/lemmy/v4-comments.json");
+const NETWORKS: &str = include_str!("../../fixtures/sources/ioda/events.json");
+const OFFICIAL: &str = include_str!("../../fixtures/sources/feed/official.atom");
+const SLACK: [&str; 2] = [
+    include_str!("../../fixtures/sources/status/slack-current.json"),
+    include_str!("../../fixtures/sources/status/slack-history.json"),
+];
+const GOOGLE: &str = include_str!("../../fixtures/sources/status/google.json");
+const BETTER_STACK: &str = include_str!("../../fixtures/sources/status/betterstack.json");
+const INSTATUS: &str = include_str!("../../fixtures/sources/status/instatus.json");
+const AWS: &[u8] = include_bytes!("../../fixtures/sources/status/aws.json");
+const AZURE: &str = include_str!("../../fixtures/sources/status/azure.xml");
 const STATUSPAGE: &str = include_str!("../../fixtures/sources/status/statuspage.json");
 const TAGGED: &str = include_str!("../../fixtures/sources/tumblr/tagged.json");
 
@@ -34,7 +46,9 @@ fn fresh(name: &str, now: DateTime<Utc>) -> Box<dyn Source> {
             config.mastodon.instances = vec!["social.example".to_owned()];
             build(&config, &["tiktokdown".to_owned()], name, None, now)
         }
-        "hackernews" | "lemmy:api.example" | "feed:news" | "status:statuspage" => {
+        "hackernews" | "ioda" | "lemmy:api.example" | "feed:news" | "feed:tiktok" | "status:statuspage"
+        | "status:slack" | "status:google" | "status:betterstack" | "status:instatus" | "status:aws"
+        | "status:azure" => {
             let lab = Lab::new("api.example");
             crate::build_all(&lab.config, &["tiktokdown".to_owned()], &BTreeMap::new(), now)
                 .into_iter()
@@ -45,16 +59,22 @@ fn fresh(name: &str, now: DateTime<Utc>) -> Box<dyn Source> {
     }
 }
 
-/// Of each kind of event how many, and how many posts were odd.
-fn shape(found: &Found) -> (usize, usize, usize, u64, u64) {
-    let count = |kind: fn(&Event) -> bool| found.events.iter().filter(|event| kind(event)).count();
-    (
-        count(|event| matches!(event, Event::Post(_))),
-        count(|event| matches!(event, Event::Deleted(_))),
-        count(|event| matches!(event, Event::Volume(_))),
-        found.seen,
-        found.odd,
-    )
+/// What was read, but for names, ids and words; how many ids there are; how many posts were seen, and how many were odd.
+fn shape(found: &Found) -> (Vec<String>, usize, u64, u64) {
+    let of = |event: &Event| match event {
+        Event::Post(post) => {
+            let stage = post.notice.as_ref().map(|notice| notice.stage);
+            let kind =
+                (post.bot, post.noindex, post.news, post.official, post.repost_of.is_some(), post.reply_to.is_some());
+            format!("{} {:?} {stage:?} {kind:?} {}", post.created_at, post.lang, post.text.is_empty())
+        }
+        Event::Volume(volume) => format!("{} {}", volume.at, volume.posts),
+        Event::Deleted(_) => "deleted".to_owned(),
+        other => format!("{other:?}"),
+    };
+    let id = |event: &Event| if let Event::Post(post) = event { Some(post.id.clone()) } else { None };
+    let ids: BTreeSet<String> = found.events.iter().filter_map(id).collect();
+    (found.events.iter().map(of).collect(), ids.len(), found.seen, found.odd)
 }
 
 fn play_all(name: &str, lines: &[Line]) -> Found {
@@ -72,26 +92,36 @@ fn a_recording_names_nobody_and_reads_as_what_was_recorded() {
     let later = time("2026-10-14T19:11:00Z");
     let status = time("2026-11-20T14:00:00Z");
     for (name, now, answers) in [
-        ("bluesky", now, FRAMES.lines().collect::<Vec<_>>()),
-        ("mastodon:social.example", later, vec![INSTANCE, TAG]),
-        ("x:search", now, vec![TWEETS]),
-        ("x:counts", now, vec![COUNTS]),
-        ("reddit", now, vec![TOKEN, LISTING]),
-        ("threads", now, vec![THREADS]),
-        ("tumblr", now, vec![TAGGED]),
-        ("radar", now, vec![OUTAGES]),
-        ("hackernews", status, vec![HITS]),
-        ("lemmy:api.example", status, vec![LEMMY]),
-        ("feed:news", status, vec![NEWS]),
-        ("status:statuspage", status, vec![STATUSPAGE]),
+        ("bluesky", now, FRAMES.lines().map(str::as_bytes).collect::<Vec<_>>()),
+        ("mastodon:social.example", later, vec![INSTANCE.as_bytes(), TAG.as_bytes()]),
+        ("x:search", now, vec![TWEETS.as_bytes()]),
+        ("x:counts", now, vec![COUNTS.as_bytes()]),
+        ("reddit", now, vec![TOKEN.as_bytes(), LISTING.as_bytes()]),
+        ("threads", now, vec![THREADS.as_bytes()]),
+        ("tumblr", now, vec![TAGGED.as_bytes()]),
+        ("radar", now, vec![OUTAGES.as_bytes()]),
+        ("hackernews", status, vec![HITS.as_bytes()]),
+        ("ioda", status, vec![NETWORKS.as_bytes()]),
+        ("lemmy:api.example", status, vec![LEMMY.as_bytes()]),
+        ("lemmy:api.example", status, vec![LEMMY_4.as_bytes()]),
+        ("feed:news", status, vec![NEWS.as_bytes()]),
+        ("feed:tiktok", status, vec![OFFICIAL.as_bytes()]),
+        ("status:statuspage", status, vec![STATUSPAGE.as_bytes()]),
+        ("status:slack", status, SLACK.map(str::as_bytes).to_vec()),
+        ("status:google", status, vec![GOOGLE.as_bytes()]),
+        ("status:betterstack", status, vec![BETTER_STACK.as_bytes()]),
+        ("status:instatus", status, vec![INSTATUS.as_bytes()]),
+        ("status:aws", status, vec![AWS]),
+        ("status:azure", status, vec![AZURE.as_bytes()]),
     ] {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let mut recorder = Recorder::new(fresh(name, now), [7; 32], lines.clone(), 100);
         let mut found = Found::default();
         recorder.next(now);
         for answer in answers {
-            let page = page(200, answer, now);
-            let reply = if name == "bluesky" { Reply::Frame(answer) } else { Reply::Page(&page) };
+            let page = Page { body: answer.to_vec(), ..page(200, "", now) };
+            let frame = std::str::from_utf8(answer).unwrap_or_default();
+            let reply = if name == "bluesky" { Reply::Frame(frame) } else { Reply::Page(&page) };
             recorder.read(reply, now, &mut found).unwrap();
             if name != "bluesky" {
                 recorder.next(now);

@@ -179,6 +179,7 @@ fn event(view: &Value, mastodon: bool) -> Option<Event> {
         url: id.starts_with("http").then(|| id.to_owned()),
         reply_to: reply_to.map(str::to_owned),
         bot: creator["bot_account"] == true,
+        edited: ["updated", "updated_at"].iter().any(|at| item[at].is_string()),
         ..Post::default()
     }))
 }

@@ -181,6 +181,11 @@ impl Network for Listings {
         self.token.clone().map(Key::Bearer)
     }
 
+    /// A search ends after some 250 posts and a subreddit after some 1,000, however many there are.
+    fn lists_all(&self) -> bool {
+        false
+    }
+
     fn read(&mut self, body: &[u8]) -> Result<Results, String> {
         let answer: Value = serde_json::from_slice(body).map_err(|error| error.to_string())?;
         let listing = &answer["data"];

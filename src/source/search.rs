@@ -75,6 +75,11 @@ pub trait Network: Send {
     /// When the whole page cannot be understood: why.
     fn read(&mut self, body: &[u8]) -> Result<Results, String>;
 
+    /// Whether a list of several pages ends only where nothing is older. One that is cut after so many posts does not.
+    fn lists_all(&self) -> bool {
+        true
+    }
+
     /// Whether what it finds is what all people write. Until that is known, nothing counts as heard.
     fn proven(&self) -> bool {
         true
@@ -105,6 +110,7 @@ struct Query {
 
 /// A query that is being read, page by page.
 #[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 struct Round {
     /// When its first page was asked for.
     began: Option<DateTime<Utc>>,
@@ -200,7 +206,8 @@ impl<N: Network> Searcher<N> {
         round.failed = false;
         let behind = query.read_until.is_none_or(|until| page.asked_at - until > LATENESS);
         found.seen += results.items.len() as u64;
-        let mut reached = results.items.is_empty() || results.next.is_none();
+        let ended = results.items.is_empty() || results.next.is_none();
+        let mut reached = ended && (round.pages == 0 || self.network.lists_all());
         for item in results.items {
             match item {
                 Some(Event::Post(mut post)) => {
@@ -218,7 +225,7 @@ impl<N: Network> Searcher<N> {
             }
         }
         round.pages += 1;
-        if !reached && round.pages < self.pace.pages {
+        if !reached && !ended && round.pages < self.pace.pages {
             round.page = results.next;
             query.round = Some(round);
             query.due = Some(now);
@@ -226,7 +233,7 @@ impl<N: Network> Searcher<N> {
         }
         let oldest = round.oldest.unwrap_or(began);
         if !reached && oldest > round.from {
-            let why = format!("more posts for `{}` than {} pages", query.words, self.pace.pages);
+            let why = format!("more posts for `{}` than {} pages", query.words, round.pages);
             // What was read before is not read once more, and may have been found late.
             let from = if query.read_until.is_some() { round.from - overlap } else { round.from };
             // Some networks tell whole seconds: others of the oldest one's may not have been reached.

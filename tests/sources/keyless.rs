@@ -214,12 +214,21 @@ fn lemmys_posts_and_comments_are_known_by_the_ids_of_their_own_servers() {
             ("deleted", "https://other.example/post/78")
         ]
     );
+    let edited = |found: &Found| -> Vec<bool> {
+        found
+            .events
+            .iter()
+            .filter_map(|event| if let Event::Post(post) = event { Some(post.edited) } else { None })
+            .collect()
+    };
+    assert_eq!(edited(&found), [false, true]);
     let Event::Post(bot) = &found.events[1] else { panic!() };
     // Without a zone it is UTC.
     assert_eq!((bot.created_at, bot.bot), (time("2026-11-20T12:08:00Z"), true));
 
     let body = include_str!("../../fixtures/sources/lemmy/v4-comments.json");
     let (_, found) = read("lemmy", body);
+    assert_eq!(edited(&found), [false, true]);
     let comments: Vec<(&str, &str)> = found
         .events
         .iter()

@@ -33,11 +33,15 @@ fn at(id: u64) -> DateTime<Utc> {
     DateTime::from_timestamp_millis(id as i64).unwrap()
 }
 
+/// A search ends after 245 posts, however many there are.
 fn reddit(world: &World, request: &Request, now: DateTime<Utc>, _: DateTime<Utc>) -> Said {
     if matches!(request.kind, RequestKind::Form(_)) {
         return Said::Page(200, crate::keyed::TOKEN.to_owned());
     }
-    let (ids, after) = newest(world, request, now, now - TimeDelta::hours(24), "after", 100);
+    let all: Vec<u64> = world.shown(now - TimeDelta::hours(24), now, now).take(245).map(|post| post.id).collect();
+    let before = parameter(request, "after").map_or(u64::MAX, |id| id.parse().unwrap());
+    let ids: Vec<u64> = all.iter().copied().filter(|id| *id < before).take(100).collect();
+    let after = ids.last().filter(|last| all.last() != Some(*last)).map(u64::to_string);
     let link = |id: u64| {
         json!({"kind": "t3", "data": {"name": id.to_string(), "title": "synthetic", "author": "synthetic",
             "created_utc": id as f64 / 1000.0, "permalink": "/"}})

@@ -6,7 +6,7 @@ use super::format::Format;
 use super::style::Style;
 use crate::clock;
 use crate::post::{Event, Post};
-use crate::reading::{Kind, PlaceSource, PostReading, Reader, Reading, Stage};
+use crate::reading::{Kind, PlaceSource, PostReading, Reader, Reading, Span, Stage};
 use crate::report::{Audience, escape, words};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -48,7 +48,8 @@ pub fn run(args: &Args, context: &mut Context) -> Result<Exit, Stop> {
         context.out.json(&reading)?;
     } else {
         let style = context.style(clock::now());
-        let text = context.telling(|audience| render(&reading, audience, &style))?;
+        let heard = if reading.readings.is_empty() { reader.heard(&post) } else { Vec::new() };
+        let text = context.telling(|audience| render(&reading, &heard, audience, &style))?;
         context.out.text(&text)?;
     }
     Ok(Exit::Done)
@@ -110,19 +111,24 @@ fn parse(line: &[u8]) -> Result<Post, String> {
     }
 }
 
-fn render(reading: &PostReading, audience: &Audience, style: &Style) -> String {
+/// `heard` is what a post that is about nothing says nevertheless.
+fn render(reading: &PostReading, heard: &[Span], audience: &Audience, style: &Style) -> String {
     let mut out = String::new();
-    if reading.readings.is_empty() {
-        out.push_str("This is about no outage now: it counts nowhere.\n");
-    }
-    for reading in &reading.readings {
-        let name = escape::plain(&(audience.service)(&reading.service));
-        let _ = writeln!(out, "{}: {}", style.ink.bold(&name), said(reading));
-        for why in &reading.why {
+    let decided = |out: &mut String, why: &[Span]| {
+        for why in why {
             let (quoted, means) = (escape::plain(&why.text), escape::plain(&why.means));
             let place = style.ink.dim(&format!("bytes {}–{}", why.start, why.end));
             let _ = writeln!(out, "  “{quoted}” {means} ({place})");
         }
+    };
+    if reading.readings.is_empty() {
+        out.push_str("This is about no outage now: it counts nowhere.\n");
+        decided(&mut out, heard);
+    }
+    for reading in &reading.readings {
+        let name = escape::plain(&(audience.service)(&reading.service));
+        let _ = writeln!(out, "{}: {}", style.ink.bold(&name), said(reading));
+        decided(&mut out, &reading.why);
     }
     match &reading.region {
         None => out.push_str("Where: not known; it counts for the world alone.\n"),
@@ -169,7 +175,7 @@ fn from(source: PlaceSource) -> &'static str {
 mod tests {
     use super::*;
     use crate::cli::style;
-    use crate::reading::{Place, ServiceId, Span, Surface, Symptom};
+    use crate::reading::{Place, ServiceId, Surface, Symptom};
     use crate::report::fixture;
     use chrono_tz::Tz;
 
@@ -188,7 +194,7 @@ mod tests {
         let place = Place { code: "GB".parse().unwrap(), from: PlaceSource::Location, confidence: 0.9 };
         let answer = PostReading { readings: vec![reading], region: Some(place) };
         let style = style::plain("2024-03-05T21:00:00Z");
-        insta::assert_snapshot!(render(&answer, &fixture::reader(Tz::UTC), &style), @"
+        insta::assert_snapshot!(render(&answer, &[], &fixture::reader(Tz::UTC), &style), @"
         Examplegram: a report that it fails; what: logging in; on: the app
           “can't log in” says that login fails (bytes 7–19)
         Where: United Kingdom (GB), from the author's location, 90% sure

@@ -172,6 +172,7 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
         let spoken = reported
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
             || hits.iter().any(|hit| well(hit) && (names(hit, &list) || beside(hit)));
+        let stated_anywhere = hits.iter().any(|hit| matches!(hit.sense, Sense::Fails(_)));
         let near: BTreeSet<usize> = hits
             .iter()
             .filter(here)
@@ -180,8 +181,11 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
         list.mentions.retain(|mention| {
             let shown = if mention.case == Case::Any { spoken } else { reported };
             let near = near.contains(&mention.service);
-            let meant =
-                if mention.case == Case::Small { asked || reported && near } else { mention.sure || shown || near };
+            let meant = if mention.case == Case::Small {
+                asked || near && (spoken || stated_anywhere)
+            } else {
+                mention.sure || shown || near
+            };
             mention.down_tag || !refuge && meant
         });
         if !list.mentions.is_empty() {

@@ -100,6 +100,25 @@ impl Reader {
         PostReading { readings, region }
     }
 
+    /// The names and phrases that are in a post, in its order, whatever came of them: why a post is about nothing.
+    pub fn heard(&self, post: &Post) -> Vec<Span> {
+        let text = post.read_text();
+        let folded = Folded::new(text);
+        let (mentions, opaque) = self.names.find(text, &folded);
+        let (masked, mentions) = mask(&folded, mentions, &opaque);
+        let named = mentions.iter().filter_map(|mention| {
+            let service = self.catalogue.services().get(mention.service)?;
+            span(text, &masked, mention.range.clone(), names(mention, &service.name))
+        });
+        let mut hits = self.phrases.find(&masked.text, self.language(post));
+        hits.retain(|hit| hit.sense.contest() == Some(Contest::People));
+        let said = hits.into_iter().filter_map(|hit| span(text, &masked, hit.range, hit.sense.means()));
+        let mut heard: Vec<Span> = named.chain(said).collect();
+        heard.sort_by(|a, b| (a.start, a.end, &a.means).cmp(&(b.start, b.end, &b.means)));
+        heard.dedup();
+        heard
+    }
+
     /// Adds the words that say where the author is to what decided each reading.
     fn add_place(&self, readings: &mut [Reading], text: &str, lang: Option<&str>) {
         for range in self.places.said(text, lang) {
@@ -203,14 +222,14 @@ impl Reader {
         let mut symptoms = BTreeSet::new();
         let mut surfaces: BTreeSet<Surface> = BTreeSet::new();
         let mut why: Vec<Span> = Vec::new();
-        let span = |range: Range<usize>, means: String| {
-            let (start, end) = masked.origin(range);
-            let (start, end) = (start as usize, end as usize);
-            text.get(start..end).map(|part| Span { text: part.to_owned(), start, end, means })
-        };
+        let named = verdict.mentions.iter();
         why.extend(
-            verdict.mentions.iter().filter_map(|mention| span(mention.range.clone(), names(mention, &service.name))),
+            named.filter_map(|mention| span(text, masked, mention.range.clone(), names(mention, &service.name))),
         );
+        // Who calls AWS by the name of DynamoDB has named a part of it.
+        let calls = |word: &Word| why.iter().any(|name| Folded::text_of(&name.text) == Folded::text_of(&word.text));
+        let mut called = service.parts.iter().filter(|(_, words)| words.iter().any(calls)).map(|(part, _)| *part);
+        let called = called.next();
         for hit in verdict.hits {
             match hit.sense {
                 Sense::PartOf(other, _) if other != verdict.service => continue,
@@ -222,7 +241,10 @@ impl Reader {
                 }
                 _ => {}
             }
-            why.extend(span(hit.range, hit.sense.means()));
+            why.extend(span(text, masked, hit.range, hit.sense.means()));
+        }
+        if symptoms.is_empty() {
+            symptoms.extend(called);
         }
         why.sort_by(|a, b| (a.start, a.end, &a.means).cmp(&(b.start, b.end, &b.means)));
         why.dedup();
@@ -230,6 +252,13 @@ impl Reader {
         let surfaces = surfaces.into_iter().collect();
         Some(Reading { service: service.id.clone(), kind: verdict.kind, symptoms, surfaces, stage, why })
     }
+}
+
+/// The words of a post that a range of its masked text stands for.
+fn span(text: &str, masked: &Folded, range: Range<usize>, means: String) -> Option<Span> {
+    let (start, end) = masked.origin(range);
+    let (start, end) = (start as usize, end as usize);
+    text.get(start..end).map(|part| Span { text: part.to_owned(), start, end, means })
 }
 
 fn names(mention: &Mention, name: &str) -> String {
@@ -266,6 +295,23 @@ mod tests {
     }
 
     #[test]
+    fn a_name_may_say_which_part_is_meant() {
+        let symptoms = |text: &str| read(text).into_iter().flat_map(|reading| reading.symptoms).collect::<Vec<_>>();
+        assert_eq!(symptoms("is dynamodb down"), [Symptom::Other]);
+        assert_eq!(symptoms("is aws down"), []);
+    }
+
+    #[test]
+    fn what_a_post_about_nothing_says_is_told() {
+        let post = Post { text: "is tiktok down or did I get banned".to_owned(), ..Post::default() };
+        assert!(READER.read(&post).readings.is_empty());
+        let heard = READER.heard(&post);
+        let means = |text: &str| heard.iter().find(|span| span.text == text).map(|span| span.means.as_str());
+        assert_eq!(means("tiktok"), Some("names TikTok"));
+        assert_eq!(means("get banned"), Some("is about something else"));
+    }
+
+    #[test]
     fn a_heap_of_hashtags_is_spam() {
         let spam = "#tiktokdown #instagramdown #fyp #viral #followme #crypto #giveaway win now";
         assert_eq!(said(spam), []);
@@ -275,6 +321,7 @@ mod tests {
     #[test]
     fn ordinary_words_need_more() {
         assert_eq!(said("is X down"), report("x"));
+        assert_eq!(said("my bt router blinks at me, no internet"), report("bt"));
         assert_eq!(said("solve for x, it is not working"), []);
         assert_eq!(said("The signal here is bad and nothing is working"), []);
     }

@@ -1,7 +1,8 @@
 //! Cuts a text where one statement ends and another begins.
 
+use super::fold::is_word;
 use super::lexicon::Sense;
-use super::phrases::Hit;
+use super::phrases::{Hit, OPAQUE_SIGN, SERVICE_SIGN};
 use std::ops::Range;
 
 /// A stretch of text that makes one statement.
@@ -20,14 +21,22 @@ pub fn clauses(text: &str, hits: &[Hit], whole: &[Range<usize>]) -> Vec<Clause> 
     let mut clauses = Vec::new();
     let (mut start, mut sentence) = (0, 0);
     for (cut, ends_sentence) in cuts {
-        if cut > start && !within(cut, whole) {
-            clauses.push(Clause { range: start..cut, sentence });
-            start = cut;
+        // '??' ends one sentence, not two.
+        let says_nothing = text.get(start..cut).is_none_or(|part| !part.contains(is_said));
+        if says_nothing || within(cut, whole) {
+            continue;
         }
+        clauses.push(Clause { range: start..cut, sentence });
+        start = cut;
         sentence += usize::from(ends_sentence);
     }
     clauses.push(Clause { range: start..text.len(), sentence });
     clauses
+}
+
+/// Whether a character is of a word, a number or what stands for a name.
+fn is_said(ch: char) -> bool {
+    is_word(ch) || matches!(ch, SERVICE_SIGN | OPAQUE_SIGN)
 }
 
 /// The clause that a place lies in.
@@ -70,6 +79,8 @@ mod tests {
         let parts: Vec<(&str, usize)> = found.iter().map(|c| (&text[c.range.clone()], c.sentence)).collect();
         assert_eq!(parts, [("a,", 0), (" b.", 0), (" c.d!", 1), (" e", 2)]);
         assert_eq!(clause_at(&found, 3), 1);
+        let marks = clauses("a?? b... c!\n\nd", &[], &[]);
+        assert_eq!(marks.iter().map(|clause| clause.sentence).collect::<Vec<_>>(), [0, 1, 2, 3]);
         let list = 0..4;
         assert_eq!(clauses(text, &[], std::slice::from_ref(&list))[0].range, 0..5);
     }

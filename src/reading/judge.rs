@@ -169,7 +169,11 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .iter()
             .any(|hit| says(hit, Group::Question) && names(hit, &list) && hit.range.start < list.range.start);
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
+        let sentence = |clause: usize| clauses.get(clause).map_or(0, |clause| clause.sentence);
+        let same_sentence = |hit: &Hit| sentence(clause_at(clauses, hit.range.start)) == sentence(list.clause);
+        let part_fails = |hit: &Hit| matches!(hit.sense, Sense::Fails(_)) && same_sentence(hit);
         let spoken = reported
+            || hits.iter().any(part_fails)
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
             || hits.iter().any(|hit| well(hit) && (names(hit, &list) || beside(hit)));
         let stated_anywhere = hits.iter().any(|hit| matches!(hit.sense, Sense::Fails(_)));

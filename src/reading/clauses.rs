@@ -1,6 +1,6 @@
 //! Cuts a text where one statement ends and another begins.
 
-use super::fold::is_word;
+use super::fold::{is_unspaced, is_word};
 use super::lexicon::Sense;
 use super::phrases::{Hit, OPAQUE_SIGN, SERVICE_SIGN};
 use std::ops::Range;
@@ -56,7 +56,9 @@ fn punctuation(text: &str) -> impl Iterator<Item = (usize, bool)> {
         loop {
             let (at, ch) = chars.next()?;
             let next = chars.peek().map(|(_, next)| *next);
-            let spaced = next.is_none_or(|next| next.is_whitespace() || matches!(next, '.' | '!' | '?'));
+            // A folded '，' has no space after it.
+            let spaced = next
+                .is_none_or(|next| next.is_whitespace() || matches!(next, '.' | '!' | '?') || is_unspaced(next));
             match ch {
                 '\n' | '!' | '?' | ';' | '。' | '؟' | '।' => return Some((at + ch.len_utf8(), true)),
                 '.' if spaced => return Some((at + 1, true)),

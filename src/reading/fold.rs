@@ -157,7 +157,7 @@ pub fn is_word(ch: char) -> bool {
 }
 
 /// Whether a script writes its words without spaces between them, or hangs endings on them (Korean).
-fn is_unspaced(ch: char) -> bool {
+pub fn is_unspaced(ch: char) -> bool {
     matches!(ch, '\u{E00}'..='\u{EFF}' | '\u{1000}'..='\u{109F}' | '\u{1100}'..='\u{11FF}' | '\u{1780}'..='\u{17FF}'
         | '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{AC00}'..='\u{D7AF}' | '\u{F900}'..='\u{FAFF}'
         | '\u{20000}'..='\u{3FFFF}')

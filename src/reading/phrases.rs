@@ -303,7 +303,7 @@ fn chain(
 
 /// Whether a gap is short and within one sentence.
 fn bridges(gap: &str) -> bool {
-    gap.chars().take(GAP + 1).count() <= GAP && !gap.contains(['\n', '!', '?', ';', '。']) && !gap.contains(". ")
+    gap.chars().take(GAP + 1).count() <= GAP && !gap.contains(['\n', '!', '?', ';', '。', '؟', '।']) && !gap.contains(". ")
 }
 
 #[cfg(test)]

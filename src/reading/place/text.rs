@@ -195,12 +195,17 @@ fn before_people(tokens: &[Token], at: usize) -> Option<Name> {
     Cue::of(next).after().then_some(name)
 }
 
-/// Places that stand for themselves between marks: `SOS only for the whole street, Toowoomba. Anyone else?`
+/// Places that stand for themselves between marks: `SOS only for the whole street, Toowoomba. Anyone else?` A large
+/// one may also be what a sentence in small letters ends with: `no bars Denver. anyone?`
 fn alone(tokens: &[Token], at: usize) -> Vec<Name> {
     let apart = |at: usize| tokens.get(at).is_none_or(|token| matches!(token.gap, Gap::Hard | Gap::Comma));
-    let name = tokens.get(at).filter(|token| apart(at) && token.is_capitalised()).and_then(|_| name_at(tokens, at));
+    let small = |at: usize| tokens.get(at).is_some_and(|token| token.raw.chars().all(char::is_lowercase));
+    let before = at.checked_sub(1);
+    let trails = !apart(at) && before.is_some_and(|before| small(before) && !Cue::of(&tokens[before]).is_some());
+    let name = tokens.get(at).filter(|token| token.is_capitalised()).and_then(|_| name_at(tokens, at));
     let plain = |name: &Name| !name.also_word() && !name.also_person() && is_written_as_place(tokens, name, false);
-    let mut places = Vec::from_iter(name.filter(plain));
+    let fits = |name: &Name| plain(name) && (apart(at) || trails && name.large);
+    let mut places = Vec::from_iter(name.filter(fits));
     while let Some(next) = places.last().and_then(|last| beside(tokens, last.end)) {
         places.push(next);
     }

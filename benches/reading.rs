@@ -1,5 +1,5 @@
 //! What reading costs: `cargo bench --bench reading`. It first prints posts a second on one thread for the mix of a
-//! stream in which 99% are about nothing, against a bare search for the same names, and what the automata take.
+//! stream in which 99% are about nothing, against a bare search for the same names, and what names and phrases take.
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark that fails says so")]
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
@@ -25,7 +25,7 @@ fn main() {
     println!("read:               {:>9.0} posts/s", POSTS as f64 / read);
     println!("bare search:        {:>9.0} posts/s", POSTS as f64 / searched);
     println!("reading / search:   {:>9.1}", read / searched);
-    println!("automata:           {:>9.1} MB", reader.automata_bytes() as f64 / 1e6);
+    println!("names and phrases:  {:>9.1} MB", reader.memory() as f64 / 1e6);
     divan::main();
 }
 

@@ -57,8 +57,8 @@ fn punctuation(text: &str) -> impl Iterator<Item = (usize, bool)> {
             let (at, ch) = chars.next()?;
             let next = chars.peek().map(|(_, next)| *next);
             // A folded '，' has no space after it.
-            let spaced = next
-                .is_none_or(|next| next.is_whitespace() || matches!(next, '.' | '!' | '?') || is_unspaced(next));
+            let spaced =
+                next.is_none_or(|next| next.is_whitespace() || matches!(next, '.' | '!' | '?') || is_unspaced(next));
             match ch {
                 '\n' | '!' | '?' | ';' | '。' | '؟' | '।' => return Some((at + ch.len_utf8(), true)),
                 '.' if spaced => return Some((at + 1, true)),

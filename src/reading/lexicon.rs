@@ -1,7 +1,7 @@
 //! The words of one language: how people say that something fails, works again, or is only remembered.
 
 use super::fold::Folded;
-use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder, SYNTAX, written};
+use super::phrases::{Hit, Pattern, Phrases, SYNTAX, written};
 use super::problem::{DataFile, Problem, Word};
 use super::{Stage, Surface, Symptom};
 use serde::{Deserialize, Serialize};
@@ -195,10 +195,8 @@ impl Lexicon {
 
     /// A phrase is needless if a part of it says the same, and no part of it says anything else.
     fn needless(&self) -> Vec<Problem> {
-        let mut builder = PhrasesBuilder::default();
         let competing = || self.patterns().filter(|(_, sense, _)| sense.contest().is_some());
-        competing().for_each(|(_, sense, pattern)| builder.add(pattern.clone(), sense, Some(0)));
-        let Ok(phrases) = builder.build() else { return Vec::new() };
+        let phrases = Phrases::new(competing().map(|(_, sense, pattern)| (pattern, sense, Some(0))));
         let mut problems = Vec::new();
         for (word, sense, pattern) in competing() {
             let [spellings] = pattern.parts.as_slice() else { continue };

@@ -10,6 +10,7 @@ mod phrases;
 pub mod place;
 pub mod problem;
 mod reader;
+mod texts;
 
 pub use catalogue::{Catalogue, Notices, Service};
 pub use lexicon::Lexicon;

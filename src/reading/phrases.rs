@@ -1,9 +1,8 @@
-//! Phrases as data files write them, and the automaton that finds all of them in one pass.
+//! Phrases as data files write them, and what finds all of them in one pass.
 
 use super::fold::{Folded, is_boundary};
 use super::lexicon::Sense;
-use aho_corasick::{AhoCorasick, AhoCorasickKind, BuildError};
-use std::collections::HashMap;
+use super::texts::Texts;
 use std::ops::Range;
 
 /// Stands for a service's name in a masked text and in a phrase (there written `{s}`).
@@ -132,10 +131,6 @@ impl Spelling {
         }
         Ok(Spelling { text, open_start, open_end })
     }
-
-    fn fits(&self, text: &str, range: &Range<usize>) -> bool {
-        (self.open_start || bounded(text, range.start)) && (self.open_end || bounded(text, range.end))
-    }
 }
 
 fn bounded(text: &str, at: usize) -> bool {
@@ -159,14 +154,23 @@ struct Phrase {
     sense: Sense,
     /// The place of the lexicon that it is from.
     lexicon: Option<usize>,
-    pattern: Pattern,
+    parts: u8,
+    only_in_language: bool,
+    names_service: bool,
 }
 
-/// One phrase's use of a text of the automaton: as which spelling of which part.
+/// One phrase's use of a text: as a spelling of which of its parts.
 struct Use {
-    phrase: usize,
-    part: usize,
-    spelling: usize,
+    phrase: u32,
+    part: u8,
+    open_start: bool,
+    open_end: bool,
+}
+
+impl Use {
+    fn fits(&self, text: &str, range: &Range<usize>) -> bool {
+        (self.open_start || bounded(text, range.start)) && (self.open_end || bounded(text, range.end))
+    }
 }
 
 /// A phrase that all parts of were found.
@@ -177,50 +181,32 @@ struct Found {
 }
 
 /// All phrases, ready to be looked for.
-#[expect(clippy::struct_field_names, reason = "they are the phrases themselves")]
 pub struct Phrases {
-    automaton: AhoCorasick,
-    /// For each text of the automaton, the phrases that have it.
-    uses: Vec<Vec<Use>>,
+    texts: Texts<Use>,
     phrases: Vec<Phrase>,
-}
-
-/// Collects phrases before they are compiled.
-#[derive(Default)]
-pub struct PhrasesBuilder {
-    texts: Vec<String>,
-    places: HashMap<String, usize>,
-    uses: Vec<Vec<Use>>,
-    phrases: Vec<Phrase>,
-}
-
-impl PhrasesBuilder {
-    pub fn add(&mut self, pattern: Pattern, sense: Sense, lexicon: Option<usize>) {
-        let phrase = self.phrases.len();
-        for (part, spellings) in pattern.parts.iter().enumerate() {
-            for (spelling, written) in spellings.iter().enumerate() {
-                let text = *self.places.entry(written.text.clone()).or_insert_with(|| {
-                    self.texts.push(written.text.clone());
-                    self.uses.push(Vec::new());
-                    self.texts.len() - 1
-                });
-                if let Some(uses) = self.uses.get_mut(text) {
-                    uses.push(Use { phrase, part, spelling });
-                }
-            }
-        }
-        self.phrases.push(Phrase { sense, lexicon, pattern });
-    }
-
-    pub fn build(self) -> Result<Phrases, BuildError> {
-        let automaton = AhoCorasick::builder().kind(Some(AhoCorasickKind::ContiguousNFA)).build(&self.texts)?;
-        Ok(Phrases { automaton, uses: self.uses, phrases: self.phrases })
-    }
 }
 
 impl Phrases {
-    pub fn automaton_bytes(&self) -> usize {
-        self.automaton.memory_usage()
+    /// Each with what it says, and the place of the lexicon that it is from.
+    pub fn new<'a>(patterns: impl IntoIterator<Item = (&'a Pattern, Sense, Option<usize>)>) -> Phrases {
+        let mut phrases = Vec::new();
+        let mut texts = Vec::new();
+        for (pattern, sense, lexicon) in patterns {
+            for (part, spellings) in pattern.parts.iter().enumerate() {
+                texts.extend(spellings.iter().map(|&Spelling { ref text, open_start, open_end }| {
+                    let phrase = phrases.len() as u32;
+                    (text.as_str(), Use { phrase, part: part as u8, open_start, open_end })
+                }));
+            }
+            let &Pattern { ref parts, only_in_language, names_service } = pattern;
+            phrases.push(Phrase { sense, lexicon, parts: parts.len() as u8, only_in_language, names_service });
+        }
+        Phrases { texts: Texts::new(texts), phrases }
+    }
+
+    /// The memory that the texts take, in bytes.
+    pub fn memory(&self) -> usize {
+        self.texts.memory()
     }
 
     /// Every phrase in a masked text, by where it begins. `language` is the place of the lexicon that the post's
@@ -228,35 +214,38 @@ impl Phrases {
     pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {
         let mut whole: Vec<Found> = Vec::new();
         let mut pieces: Vec<(usize, (usize, Range<usize>))> = Vec::new();
-        // How many parts of each phrase were found one after the other. Hits come by where they end, so a part whose
+        // How many parts of each phrase were found one after the other. Hits come by where they begin, so a part whose
         // forerunner has not come yet has none.
         let mut begun = vec![0_u8; self.phrases.len()];
-        for found in self.automaton.find_overlapping_iter(text) {
-            for &Use { phrase, part, spelling } in self.uses.get(found.pattern().as_usize()).into_iter().flatten() {
-                let Some(begun) = begun.get_mut(phrase).filter(|begun| usize::from(**begun) >= part) else { continue };
-                let Some(parts) = self.phrases.get(phrase).map(|phrase| &phrase.pattern.parts) else { continue };
-                let spelling = parts.get(part).and_then(|spellings| spellings.get(spelling));
-                if !spelling.is_some_and(|spelling| spelling.fits(text, &found.range())) {
+        for (range, uses) in self.texts.find(text) {
+            for used in uses {
+                let phrase = used.phrase as usize;
+                let Some(begun) = begun.get_mut(phrase).filter(|begun| **begun >= used.part) else { continue };
+                if !used.fits(text, &range) {
                     continue;
                 }
-                if parts.len() == 1 {
-                    whole.push(Found { phrase, range: found.range(), last: found.range() });
+                if self.parts(phrase) == 1 {
+                    whole.push(Found { phrase, range: range.clone(), last: range.clone() });
                 } else {
-                    *begun = (*begun).max(part as u8 + 1);
-                    pieces.push((phrase, (part, found.range())));
+                    *begun = (*begun).max(used.part + 1);
+                    pieces.push((phrase, (usize::from(used.part), range.clone())));
                 }
             }
         }
-        let parts = |phrase: usize| self.phrases.get(phrase).map_or(0, |phrase| phrase.pattern.parts.len());
-        pieces.retain(|(phrase, _)| begun.get(*phrase).is_some_and(|begun| usize::from(*begun) == parts(*phrase)));
+        pieces.retain(|(phrase, _)| begun.get(*phrase).is_some_and(|begun| *begun == self.parts(*phrase)));
         pieces.sort_by_key(|(phrase, (part, range))| (*phrase, range.start, *part));
         for of_one in pieces.chunk_by(|one, next| one.0 == next.0) {
             let Some((phrase, _)) = of_one.first() else { continue };
             let pieces: Vec<(usize, Range<usize>)> = of_one.iter().map(|(_, piece)| piece.clone()).collect();
-            let chains = (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, parts(*phrase)));
+            let chains =
+                (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, usize::from(self.parts(*phrase))));
             whole.extend(chains.map(|(range, last)| Found { phrase: *phrase, range, last }));
         }
         self.in_language(whole, language)
+    }
+
+    fn parts(&self, phrase: usize) -> u8 {
+        self.phrases.get(phrase).map_or(0, |phrase| phrase.parts)
     }
 
     fn in_language(&self, whole: Vec<Found>, language: Option<usize>) -> Vec<Hit> {
@@ -267,10 +256,12 @@ impl Phrases {
         let mut hits: Vec<Hit> = whole
             .into_iter()
             .filter_map(|found| self.phrases.get(found.phrase).map(|phrase| (phrase, found)))
-            .filter(|(phrase, _)| !phrase.pattern.only_in_language || believed(phrase.lexicon))
-            .map(|(phrase, Found { range, last, .. })| {
-                let names_service = phrase.pattern.names_service;
-                Hit { range, last, sense: phrase.sense, names_service }
+            .filter(|(phrase, _)| !phrase.only_in_language || believed(phrase.lexicon))
+            .map(|(phrase, Found { range, last, .. })| Hit {
+                range,
+                last,
+                sense: phrase.sense,
+                names_service: phrase.names_service,
             })
             .collect();
         hits.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end), hit.sense, hit.names_service));
@@ -303,7 +294,9 @@ fn chain(
 
 /// Whether a gap is short and within one sentence.
 fn bridges(gap: &str) -> bool {
-    gap.chars().take(GAP + 1).count() <= GAP && !gap.contains(['\n', '!', '?', ';', '。', '؟', '।']) && !gap.contains(". ")
+    gap.chars().take(GAP + 1).count() <= GAP
+        && !gap.contains(['\n', '!', '?', ';', '。', '؟', '।'])
+        && !gap.contains(". ")
 }
 
 #[cfg(test)]
@@ -312,12 +305,10 @@ mod tests {
     use super::*;
 
     fn found(phrases: &[&str], text: &str) -> Vec<String> {
-        let mut builder = PhrasesBuilder::default();
-        for phrase in phrases {
-            builder.add(Pattern::parse(phrase).unwrap(), Sense::Says(Group::Report), Some(0));
-        }
+        let patterns: Vec<Pattern> = phrases.iter().map(|phrase| Pattern::parse(phrase).unwrap()).collect();
+        let phrases = Phrases::new(patterns.iter().map(|pattern| (pattern, Sense::Says(Group::Report), Some(0))));
         let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
-        let hits = builder.build().unwrap().find(&text, None);
+        let hits = phrases.find(&text, None);
         hits.into_iter().map(|hit| written(&text[hit.range])).collect()
     }
 
@@ -342,10 +333,8 @@ mod tests {
 
     #[test]
     fn a_marked_phrase_needs_its_language() {
-        let mut builder = PhrasesBuilder::default();
-        builder.add(Pattern::parse("~off").unwrap(), Sense::Says(Group::Report), Some(3));
-        builder.add(Pattern::parse("não").unwrap(), Sense::Common, Some(3));
-        let phrases = builder.build().unwrap();
+        let (off, nao) = (Pattern::parse("~off").unwrap(), Pattern::parse("não").unwrap());
+        let phrases = Phrases::new([(&off, Sense::Says(Group::Report), Some(3)), (&nao, Sense::Common, Some(3))]);
         assert!(phrases.find("off", Some(1)).is_empty());
         assert_eq!(phrases.find("off", Some(3)).len(), 1);
         assert_eq!(phrases.find("nao off", None).len(), 2);

@@ -5,7 +5,7 @@ use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Sense};
 use super::names::{Case, Mention, Names, is_stuffed, mask};
-use super::phrases::{Hit, Pattern, Phrases, PhrasesBuilder};
+use super::phrases::{Hit, Pattern, Phrases};
 use super::place::Places;
 use super::problem::Word;
 use super::{Kind, PlaceSource, PostReading, Reading, ServiceId, Span, Stage, Surface, Symptom};
@@ -35,47 +35,41 @@ impl Reader {
     /// # Errors
     /// When the words are too many for an automaton.
     pub fn new(catalogue: Catalogue, lexicons: &[Lexicon]) -> Result<Reader, ReaderError> {
-        let mut builder = PhrasesBuilder::default();
         let mut languages = HashMap::new();
+        let mut patterns: Vec<(&Pattern, Sense, Option<usize>)> = Vec::new();
         for lexicon in lexicons {
             // Several lexicons may speak one language: the program's and the configuration's.
             let next = languages.len();
             let language = *languages.entry(lexicon.language.clone()).or_insert(next);
-            lexicon.patterns().for_each(|(_, sense, pattern)| builder.add(pattern.clone(), sense, Some(language)));
+            patterns.extend(lexicon.patterns().map(|(_, sense, pattern)| (pattern, sense, Some(language))));
         }
-        let mut add = |word: &Word, sense| {
-            // Of the catalogue an empty word says nothing.
-            if let Ok(pattern) = Pattern::parse(&word.text) {
-                builder.add(pattern, sense, None);
-            }
-        };
-        for (place, service) in catalogue.services().iter().enumerate() {
-            for word in &service.near {
-                add(word, Sense::Near(place));
-            }
-            for (symptom, words) in &service.parts {
-                for word in words {
-                    add(word, Sense::PartOf(place, *symptom));
-                }
-            }
-        }
+        let of_services = catalogue.services().iter().enumerate().flat_map(|(place, service)| {
+            let near = service.near.iter().map(move |word| (word, Sense::Near(place)));
+            let of = move |symptom: Symptom| move |word| (word, Sense::PartOf(place, symptom));
+            near.chain(service.parts.iter().flat_map(move |(symptom, words)| words.iter().map(of(*symptom))))
+        });
+        // Of the catalogue an empty word says nothing.
+        let of_services: Vec<(Pattern, Sense)> = of_services
+            .filter_map(|(word, sense): (&Word, Sense)| Some((Pattern::parse(&word.text).ok()?, sense)))
+            .collect();
+        patterns.extend(of_services.iter().map(|(pattern, sense)| (pattern, *sense, None)));
         let joiners = lexicons.iter().flat_map(|lexicon| &lexicon.joiners);
         let joiners = joiners.map(|word| Folded::text_of(&word.text)).collect();
-        // Side by side: compiling the automata is most of a start.
+        // Side by side: this is most of a start.
         let (phrases, names) = std::thread::scope(|scope| {
             let names = scope.spawn(|| Names::new(&catalogue, lexicons));
-            (builder.build(), names.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            (Phrases::new(patterns), names.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
         });
-        Ok(Reader { phrases: phrases?, names: names?, catalogue, joiners, places: Places::embedded(), languages })
+        Ok(Reader { phrases, names: names?, catalogue, joiners, places: Places::embedded(), languages })
     }
 
     pub fn catalogue(&self) -> &Catalogue {
         &self.catalogue
     }
 
-    /// The memory that the automata take, in bytes.
+    /// The memory that what finds names and phrases takes, in bytes.
     pub fn automata_bytes(&self) -> usize {
-        self.names.automaton_bytes() + self.phrases.automaton_bytes()
+        self.names.automaton_bytes() + self.phrases.memory()
     }
 
     /// What the post says. Symptoms and surfaces are empty where none is stated.

@@ -299,6 +299,10 @@ impl Said {
             .collect();
         // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
         let heard = |clause: &usize, hit: &Hit| {
+            if let Sense::On(_) = hit.sense {
+                // 'the app works' says nothing of what fails.
+                return stated.contains(clause) || !fine.contains(clause);
+            }
             !is_part(hit.sense) || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
         };
         let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));

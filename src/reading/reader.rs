@@ -68,7 +68,7 @@ impl Reader {
     }
 
     /// The memory that what finds names and phrases takes, in bytes.
-    pub fn automata_bytes(&self) -> usize {
+    pub fn memory(&self) -> usize {
         self.names.automaton_bytes() + self.phrases.memory()
     }
 
@@ -303,6 +303,13 @@ mod tests {
         let means = |text: &str| heard.iter().find(|span| span.text == text).map(|span| span.means.as_str());
         assert_eq!(means("tiktok"), Some("names TikTok"));
         assert_eq!(means("get banned"), Some("is about something else"));
+    }
+
+    #[test]
+    fn what_works_is_no_surface_that_fails() {
+        let surfaces = |text: &str| read(text).into_iter().flat_map(|reading| reading.surfaces).collect::<Vec<_>>();
+        assert_eq!(surfaces("facebook is down in the browser, the app is fine"), [Surface::Web]);
+        assert_eq!(surfaces("facebook is down in the browser and the app"), [Surface::App, Surface::Web]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct Texts<T> {
 impl<T> Texts<T> {
     /// Texts in any order; empty ones are never found.
     pub fn new(mut entries: Vec<(&str, T)>) -> Texts<T> {
-        entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+        entries.sort_by_key(|(one, _)| *one);
         let mut texts = Texts {
             bytes: Vec::new(),
             starts: Vec::new(),

@@ -3,16 +3,18 @@
 
 #![allow(clippy::print_stdout, reason = "a table is what this program is for")]
 
+#[path = "../tests/sim/detectors.rs"]
+mod detectors;
 #[path = "../tests/sim/mod.rs"]
 mod sim;
 
+use detectors::{Informed, Learner, PEERS, Peers};
 use fastrand::Rng;
 use sim::{CLASSES, Family, Life, Outage, poisson};
-use std::collections::VecDeque;
 use whatsdown::detect::calibrate::{Budget, is_alarm};
 use whatsdown::detect::focus::Focus;
 use whatsdown::detect::interval::{end, start};
-use whatsdown::detect::{Baseline, EndEstimate, Expected, Interval, Node, Sample};
+use whatsdown::detect::{EndEstimate, Expected, Interval, Node, Sample};
 use whatsdown::minute::Minute;
 
 /// A Monday, 00:00, and the weeks of learning before anything is judged.
@@ -44,16 +46,6 @@ fn main() {
     }
 }
 
-/// FOCuS against the expected rate itself.
-#[derive(Default)]
-struct PlainFocus(Focus);
-
-impl PlainFocus {
-    fn step(&mut self, observed: f64, expected: Expected) -> f64 {
-        self.0.step(observed, Expected { upper: expected.mean, dispersion: 1.0, ..expected }).llr
-    }
-}
-
 /// Reads a count a line; prints the statistic of each, and in how many minutes it lies.
 fn print_focus(rate: f64) {
     let (mut focus, expected) = (Focus::default(), Expected { mean: rate, upper: rate, dispersion: 1.0 });
@@ -63,193 +55,56 @@ fn print_focus(rate: f64) {
     }
 }
 
-/// A CUSUM that knows the true rate of everyday life, what the outage adds and the noise: the limit.
-struct Informed {
-    adds: f64,
-    size: f64,
-    statistic: f64,
-}
-
-impl Informed {
-    /// `rate` is the true one.
-    fn step(&mut self, observed: f64, rate: f64) -> f64 {
-        let failing = rate + self.adds;
-        let ratio = observed * (failing / rate).ln()
-            - (observed + self.size) * ((self.size + failing) / (self.size + rate)).ln();
-        self.statistic = (self.statistic + ratio).max(0.0);
-        self.statistic
-    }
-}
-
-/// Counts of the last ten minutes against those of earlier ten minutes.
-struct Windows {
-    history: VecDeque<f64>,
-    kind: Kind,
-    /// Mean and deviation of the earlier windows, and the minutes until they are computed again.
-    mean: f64,
-    deviation: f64,
-    fresh_for: u32,
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    /// EARS C2 on ten-minute counts: mean and deviation of seven windows, two windows before.
-    EarsC2,
-    /// Mean and deviation of the ten-minute counts of seven days.
-    WeekZ,
-    /// The ratio to the mean of the same ten minutes of the seven days before; both with one report more.
-    TimeOfDay,
-    /// Short-term over long-term average (Earle et al. 2011): five minutes over an hour, with one report an hour more.
-    StaLta,
-}
-
-impl Windows {
-    fn new(kind: Kind) -> Windows {
-        Windows { history: VecDeque::new(), kind, mean: 0.0, deviation: 1.0, fresh_for: 0 }
-    }
-}
-
-impl Windows {
-    fn step(&mut self, observed: f64) -> f64 {
-        self.history.push_back(observed);
-        let (windows, gap) = match self.kind {
-            Kind::EarsC2 => (7, 2),
-            Kind::WeekZ => (7 * 144, 0),
-            Kind::TimeOfDay => return self.time_of_day(),
-            Kind::StaLta => return self.sta_lta(),
-        };
-        let wanted = 10 * (1 + gap + windows);
-        if self.history.len() > wanted {
-            self.history.pop_front();
-        }
-        if self.history.len() < wanted {
-            return 0.0;
-        }
-        if self.fresh_for == 0 {
-            self.fresh_for = if windows > 10 { 10 } else { 1 };
-            let (mut sum, mut square, mut window) = (0.0, 0.0, 0.0);
-            for (minute, count) in self.history.iter().take(10 * windows).enumerate() {
-                window += count;
-                if minute % 10 == 9 {
-                    sum += window;
-                    square += window * window;
-                    window = 0.0;
-                }
-            }
-            self.mean = sum / windows as f64;
-            self.deviation = ((square - sum * self.mean) / (windows - 1) as f64).max(0.25).sqrt();
-        }
-        self.fresh_for -= 1;
-        (self.history.iter().rev().take(10).sum::<f64>() - self.mean) / self.deviation
-    }
-}
-
-impl Windows {
-    fn time_of_day(&mut self) -> f64 {
-        let week = 7 * DAY + 10;
-        if self.history.len() > week {
-            self.history.pop_front();
-        }
-        if self.history.len() < week {
-            return 0.0;
-        }
-        let now = self.history.iter().rev().take(10).sum::<f64>();
-        let before: f64 = (0..7).map(|day| self.history.range(day * DAY..day * DAY + 10).sum::<f64>()).sum();
-        (now + 1.0) / (before / 7.0 + 1.0)
-    }
-
-    fn sta_lta(&mut self) -> f64 {
-        if self.history.len() > 65 {
-            self.history.pop_front();
-        }
-        if self.history.len() < 65 {
-            return 0.0;
-        }
-        let short = self.history.range(60..).sum::<f64>() / 5.0;
-        short / (self.history.range(..60).sum::<f64>() / 60.0 + 1.0 / 60.0)
-    }
-}
-
 /// What is compared: our statistic, its peers, the informed limit, and ours less the default budget's threshold.
-const NAMES: [&str; 8] = [
-    "whatsdown",
-    "EARS C2",
-    "7-day z-score",
-    "time-of-day ratio",
-    "STA/LTA",
-    "plain FOCuS",
-    "informed",
-    "whatsdown at the default budget",
-];
-const BUDGET: usize = 7;
+const COMPARED: usize = PEERS.len() + 3;
+const INFORMED: usize = PEERS.len() + 1;
+const BUDGET: usize = PEERS.len() + 2;
+
+fn names() -> [&'static str; COMPARED] {
+    std::array::from_fn(|which| match which {
+        0 => "whatsdown",
+        INFORMED => "informed",
+        BUDGET => "whatsdown at the default budget",
+        peer => PEERS[peer - 1],
+    })
+}
 
 /// One node's detectors.
 struct Watched {
     ours: Node,
-    ears_c2: Windows,
-    week_z: Windows,
-    time_of_day: Windows,
-    sta_lta: Windows,
-    plain: PlainFocus,
+    peers: Peers,
     informed: Informed,
 }
 
 impl Watched {
     fn new(adds: f64, size: f64) -> Watched {
-        Watched {
-            ours: Node::default(),
-            ears_c2: Windows::new(Kind::EarsC2),
-            week_z: Windows::new(Kind::WeekZ),
-            time_of_day: Windows::new(Kind::TimeOfDay),
-            sta_lta: Windows::new(Kind::StaLta),
-            plain: PlainFocus::default(),
-            informed: Informed { adds, size, statistic: 0.0 },
-        }
+        Watched { ours: Node::default(), peers: Peers::new(), informed: Informed { adds, size, statistic: 0.0 } }
     }
 
     /// An incident is closed: the sequential tests begin anew, the others keep their history.
     fn close_incident(&mut self) {
         self.ours = Node::default();
-        self.plain = PlainFocus::default();
+        self.peers.close_incident();
         self.informed.statistic = 0.0;
     }
 
-    fn step(&mut self, observed: f64, expected: Expected, rate: f64) -> [f64; NAMES.len()] {
+    fn step(&mut self, observed: f64, expected: Expected, rate: f64) -> [f64; COMPARED] {
         let ours = self.ours.step(observed, expected);
+        let peers = self.peers.step(observed, expected);
+        let informed = self.informed.step(observed, rate);
         let over = ours.llr - Budget::default().threshold(expected.mean);
-        [
-            ours.llr,
-            self.ears_c2.step(observed),
-            self.week_z.step(observed),
-            self.time_of_day.step(observed),
-            self.sta_lta.step(observed),
-            self.plain.step(observed, expected),
-            self.informed.step(observed, rate),
-            if is_alarm(&ours, 0.0) { over } else { -1.0 },
-        ]
-    }
-}
-
-/// A node as the pipeline keeps it: a minute is learnt a quarter of an hour later, unless an incident is open then.
-struct Learner {
-    baseline: Baseline,
-    unsettled: VecDeque<(Minute, f64)>,
-    frozen_until: Minute,
-}
-
-impl Learner {
-    fn new() -> Learner {
-        Learner { baseline: Baseline::new(FIRST), unsettled: VecDeque::new(), frozen_until: FIRST }
-    }
-
-    fn take(&mut self, minute: Minute, observed: f64) {
-        self.unsettled.push_back((minute, observed));
-        if self.unsettled.len() > 15
-            && let Some((settled, count)) = self.unsettled.pop_front()
-            && minute >= self.frozen_until
-        {
-            self.baseline.learn(settled, count, 1.0, None);
-        }
+        std::array::from_fn(|which| match which {
+            0 => ours.llr,
+            INFORMED => informed,
+            BUDGET => {
+                if is_alarm(&ours, 0.0) {
+                    over
+                } else {
+                    -1.0
+                }
+            }
+            peer => peers[peer - 1],
+        })
     }
 }
 
@@ -287,7 +142,7 @@ impl Simulated {
 
     /// What the intervals are computed from, with the baseline as it is learnt up to `from`.
     fn samples(&self, from: usize, until: usize) -> Vec<Sample> {
-        let mut learner = Learner::new();
+        let mut learner = Learner::new(FIRST);
         (0..from).for_each(|offset| learner.take(at(offset), self.counts[offset]));
         let sample = |offset| Sample {
             minute: at(offset),
@@ -300,8 +155,8 @@ impl Simulated {
     }
 
     /// Every detector's statistic in every minute. A detector begins anew two hours after an outage's end.
-    fn statistics(&self, adds: f64) -> Vec<[f64; NAMES.len()]> {
-        let mut learner = Learner::new();
+    fn statistics(&self, adds: f64) -> Vec<[f64; COMPARED]> {
+        let mut learner = Learner::new(FIRST);
         let mut watched = Watched::new(adds, self.life.size);
         let mut ends = self.outages.iter().map(|outage| outage.end() as usize + 120).peekable();
         let mut statistics = Vec::with_capacity(self.counts.len());
@@ -335,7 +190,7 @@ fn quantile(values: &mut [f64], at: f64) -> f64 {
 }
 
 /// The peaks of a statistic in the blocks of six hours after the learning.
-fn peaks(statistics: &[[f64; NAMES.len()]], which: usize) -> impl Iterator<Item = f64> {
+fn peaks(statistics: &[[f64; COMPARED]], which: usize) -> impl Iterator<Item = f64> {
     let blocks = statistics[LEARNT..].chunks_exact(BLOCK);
     blocks.map(move |block| block.iter().map(|minute| minute[which]).fold(f64::NEG_INFINITY, f64::max))
 }
@@ -367,7 +222,7 @@ fn tails(family: Family) {
 fn alarms(family: Family) {
     println!("\nRecall / share found within 10 minutes / median delay / 90% delay, in minutes from the true start,");
     println!("each at one false alarm per node and month, but for the last column\n");
-    println!("| rate (outage adds) | {} |\n|---|{}", NAMES.join(" | "), "---|".repeat(NAMES.len()));
+    println!("| rate (outage adds) | {} |\n|---|{}", names().join(" | "), "---|".repeat(COMPARED));
     for (rate, adds) in CLASSES {
         let quiet: Vec<_> = (0..12)
             .map(|node| Simulated::new(&mut family.rng(5000 + node), family, rate, 84, 1, 0.0, 0.0).statistics(adds))
@@ -377,8 +232,8 @@ fn alarms(family: Family) {
             let mut peaks: Vec<f64> = quiet.iter().flat_map(|node| peaks(node, which)).collect();
             if which == BUDGET { 0.0 } else { quantile(&mut peaks, allowed) }
         };
-        let thresholds: [f64; NAMES.len()] = std::array::from_fn(threshold);
-        let mut delays: [Vec<f64>; NAMES.len()] = Default::default();
+        let thresholds: [f64; COMPARED] = std::array::from_fn(threshold);
+        let mut delays: [Vec<f64>; COMPARED] = Default::default();
         let mut outages = 0.0;
         for node in 0..60 {
             let simulated = Simulated::new(&mut family.rng(1000 + node), family, rate, 15, 3, adds, 0.0);

@@ -6,12 +6,17 @@ mod sim;
 use fastrand::Rng;
 use proptest::prelude::*;
 use sim::{Life, Outage, Shape, normal, poisson};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use whatsdown::count::{KeyHash, ListeningSpan, Mention, Tally};
 use whatsdown::detect::calibrate::{Budget, is_alarm};
 use whatsdown::detect::interval::{end, start};
 use whatsdown::detect::series::{Band, Judged, Series};
 use whatsdown::detect::{Baseline, Expected, Node, Sample, Score};
+use whatsdown::incident::related::Ties;
 use whatsdown::minute::Minute;
+use whatsdown::reading::ServiceId;
+use whatsdown::region::Region;
+use whatsdown::track::{Settings, Track};
 
 /// A Monday, 00:00.
 const FIRST: Minute = Minute(27_000_000 / Minute::WEEK * Minute::WEEK - 3 * Minute::DAY);
@@ -158,6 +163,80 @@ fn state_survives_postcard() {
     let bytes = postcard::to_stdvec(&(&watch.baseline, &watch.node)).unwrap();
     let (baseline, node): (Baseline, Node) = postcard::from_bytes(&bytes).unwrap();
     assert_eq!((baseline, node), (watch.baseline, watch.node));
+}
+
+/// Incidents that the fold raises on the eleventh day of everyday reports of three services on two networks or three. Each
+/// network brings its reports in the first ratio before that day and in the second from then on; one of 0 before joins then.
+fn incidents_as_sources_change(seed: u64, networks: &[(&str, f64, f64)]) -> usize {
+    const CHANGE: i64 = 10 * Minute::DAY;
+    const MINUTES: i64 = 11 * Minute::DAY;
+    let mut rng = Rng::with_seed(seed);
+    let mut mentions = Vec::new();
+    let mut track = Track::default();
+    for (network, before, after) in networks {
+        let from = if *before > 0.0 { FIRST } else { FIRST + CHANGE };
+        track.listen(&ListeningSpan {
+            network: (*network).to_owned(),
+            instance: (*network).to_owned(),
+            heard: true,
+            from: from.start().timestamp(),
+            until: (FIRST + MINUTES).start().timestamp(),
+            why: None,
+        });
+        for (service, rate) in [("quiet", 0.02), ("usual", 0.2), ("busy", 1.0)] {
+            let life = Life::drawn(&mut rng, rate);
+            let mut rates = life.rates(&mut rng, FIRST, MINUTES as usize);
+            for (minute, rate) in rates.iter_mut().enumerate() {
+                *rate *= if (minute as i64) < CHANGE { *before } else { *after };
+            }
+            for (minute, count) in life.counts(&mut rng, &rates).into_iter().enumerate() {
+                for _ in 0..count as usize {
+                    let author = rng.u64(..);
+                    mentions.push(Mention {
+                        key: KeyHash(rng.u128(..).to_le_bytes()),
+                        at: at(minute).start() + chrono::TimeDelta::seconds(rng.i64(0..60)),
+                        service: ServiceId::new(service),
+                        source: (*network).to_owned(),
+                        region: Region::WORLD,
+                        tally: Tally::Report,
+                        symptoms: Vec::new(),
+                        surfaces: Vec::new(),
+                        stage: None,
+                        author,
+                        print: author,
+                        quotable: false,
+                    });
+                }
+            }
+        }
+    }
+    mentions.sort_by(|a, b| a.order().cmp(&b.order()));
+    // The share of three nodes in one a month over 88.
+    let settings = Settings { false_alarms_per_month: 3.0 / 88.0 };
+    let mut mentions = mentions.iter().peekable();
+    let mut incidents = BTreeSet::new();
+    for minute in (0..MINUTES).map(|offset| FIRST + offset) {
+        while let Some(mention) = mentions.next_if(|mention| mention.minute() <= minute) {
+            track.add(mention);
+        }
+        let found = track.close_through(minute, None, &settings, &Ties::default()).incidents;
+        let lately = found.into_values().filter(|incident| incident.detected_at >= (FIRST + CHANGE).start());
+        incidents.extend(lately.map(|incident| incident.id));
+    }
+    incidents.len()
+}
+
+#[test]
+fn a_source_that_doubles_joins_or_leaves_is_no_incident() {
+    let cases = [
+        ("doubles", vec![("bluesky", 1.0, 2.0), ("mastodon", 1.0, 1.0)]),
+        ("joins", vec![("bluesky", 1.0, 1.0), ("mastodon", 1.0, 1.0), ("lemmy", 0.0, 1.0)]),
+        ("leaves", vec![("bluesky", 1.0, 1.0), ("mastodon", 1.0, 0.0)]),
+    ];
+    for (what, networks) in cases {
+        let raised: usize = (0..16).map(|seed| incidents_as_sources_change(seed, &networks)).sum();
+        assert_eq!(raised, 0, "{what}: of 48 services");
+    }
 }
 
 /// Samples around one outage, the alarm's minute and the outage.

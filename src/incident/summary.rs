@@ -8,8 +8,10 @@ use crate::minute::Minute;
 use crate::region::Region;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Nats by which a region's reports must exceed what is expected there, once the service is known to be down.
-const REGION_AFFECTED: f64 = 6.0;
+/// Nats by which a region's people must exceed what is expected there, with this room for drift, once the service is known to
+/// be down.
+const REGION_AFFECTED: f64 = 4.0;
+const REGION_DRIFT: f64 = 1.2;
 /// The fewest people who make a region affected.
 const FEWEST_IN_REGION: u64 = 3;
 /// Reports from which a region's own start and end are estimated; below it has those of the world.
@@ -70,7 +72,7 @@ fn impact(
     }
     let samples = view.samples(region, from, until);
     let expected: f64 = samples.iter().map(|sample| sample.expected).sum();
-    if region != Region::WORLD && detect::poisson_llr(people as f64, 1.5 * expected) < REGION_AFFECTED {
+    if region != Region::WORLD && detect::poisson_llr(people as f64, REGION_DRIFT * expected) < REGION_AFFECTED {
         return None;
     }
     let mut found = RegionalImpact {

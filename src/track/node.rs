@@ -149,6 +149,11 @@ impl NodeTrack {
             .unwrap_or_default()
     }
 
+    /// Variance over mean of everyday counts about `minute`.
+    pub fn dispersion(&self, minute: Minute, parent: Option<&NodeTrack>) -> f64 {
+        self.whole_minute(minute, parent).networks.into_iter().sum::<Expected>().dispersion
+    }
+
     /// Whether the last `window` minutes are still above what is expected.
     pub fn is_elevated(&self, minute: Minute, window: i64, parent: Option<&NodeTrack>, exposure: &Exposure) -> bool {
         let (mut observed, mut upper, mut heard) = (0.0, 0.0, 0.0);

@@ -22,8 +22,11 @@ use std::collections::{BTreeMap, BTreeSet};
 pub const MEMORY: i64 = 6 * Minute::HOUR;
 /// The fewest people whose word makes an incident.
 const FEWEST_PEOPLE: u64 = 5;
-/// How many times what is expected so many people must be: a busy day brings up to twice as many without anything failing.
+/// How many times what is expected a busy day brings without anything failing, how many times so many people must be, and
+/// the nats by which they must exceed the busy day.
+const BUSY_DAY: f64 = 2.0;
 const PEOPLE_RATIO: f64 = 2.3;
+const BEYOND_BUSY_DAY: f64 = 2.0;
 /// Repeated reports for each person, beyond which it takes more people than repetitions.
 const REPEATED: f64 = 0.3;
 /// Minutes after which an outage that goes on is learnt as the new normal.
@@ -172,7 +175,8 @@ impl ServiceTrack {
             if !node.is_active(context.minute) {
                 continue;
             }
-            let score = node.score(context.minute, self.parent(*region), context.exposure);
+            let parent = self.parent(*region);
+            let score = node.score(context.minute, parent, context.exposure);
             let mean = score.expected_in_window / score.since.max(1) as f64;
             let joins = region.parent().is_some_and(|parent| alarms.contains_key(&parent));
             let threshold =
@@ -180,8 +184,10 @@ impl ServiceTrack {
             if !calibrate::is_alarm(&score, threshold) {
                 continue;
             }
-            let people = self.people(*region, context.minute - score.since + 1, context.minute);
-            if people >= FEWEST_PEOPLE && is_confirmed(&score, people as f64, threshold) {
+            let from = context.minute - score.since + 1;
+            let people = self.people(*region, from, context.minute);
+            let dispersion = node.dispersion(context.minute, parent);
+            if people >= FEWEST_PEOPLE && is_confirmed(&score, people as f64, dispersion, threshold) {
                 alarms.insert(*region, Alarm { score, threshold, people });
             }
         }
@@ -316,12 +322,15 @@ impl ServiceTrack {
 }
 
 /// Whether so many distinct people bear an alarm out: one author's flood, or one text's copies, count once over the whole
-/// window.
-fn is_confirmed(score: &Score, people: f64, threshold: f64) -> bool {
+/// window, and so many are surely more than a busy day's.
+fn is_confirmed(score: &Score, people: f64, dispersion: f64, threshold: f64) -> bool {
     let expected = score.expected_in_window;
     let repeated = score.observed_in_window - people;
     let beside = if repeated > REPEATED * people { repeated.max(expected) } else { expected };
-    people >= PEOPLE_RATIO * expected && detect::poisson_llr(people, beside) >= threshold
+    let beyond_busy_day = detect::poisson_llr(people / dispersion, BUSY_DAY * expected / dispersion);
+    people >= PEOPLE_RATIO * expected
+        && beyond_busy_day >= BEYOND_BUSY_DAY
+        && detect::poisson_llr(people, beside) >= threshold
 }
 
 fn view<'a>(
@@ -352,9 +361,12 @@ mod tests {
             expected_in_window: expected,
             ..Score::default()
         };
-        assert!(is_confirmed(&score(66.0, 5.0), 60.0, 14.0), "an outage in which some write twice");
-        assert!(!is_confirmed(&score(2200.0, 1000.0), 2200.0, 14.0), "a busy day, however sure the score is");
-        assert!(!is_confirmed(&score(99.0, 20.0), 30.0, 14.0), "one person's flood on a usual day");
-        assert!(!is_confirmed(&score(130.0, 20.0), 60.0, 14.0), "a flood that outnumbers the people beside it");
+        let is_confirmed = |score, people| is_confirmed(&score, people, 1.2, 14.0);
+        assert!(is_confirmed(score(66.0, 5.0), 60.0), "an outage in which some write twice");
+        assert!(!is_confirmed(score(2200.0, 1000.0), 2200.0), "a busy day, however sure the score is");
+        assert!(!is_confirmed(score(75.0, 30.0), 75.0), "a busy day's busiest quarter of an hour");
+        assert!(is_confirmed(score(300.0, 120.0), 300.0), "as many times what is expected, for longer");
+        assert!(!is_confirmed(score(99.0, 20.0), 30.0), "one person's flood on a usual day");
+        assert!(!is_confirmed(score(130.0, 20.0), 60.0), "a flood that outnumbers the people beside it");
     }
 }

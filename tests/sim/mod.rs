@@ -133,6 +133,11 @@ pub enum Shape {
     Waves,
 }
 
+/// The share of the reports that sound like a recovery while nothing has recovered.
+pub const STRAY_BACK: f64 = 0.03;
+/// Where in a minute its rate is taken.
+pub const PARTS: [f64; 4] = [0.125, 0.375, 0.625, 0.875];
+
 /// One outage, in minutes after the beginning of the series.
 #[derive(Clone, Copy, Debug)]
 pub struct Outage {
@@ -152,38 +157,53 @@ impl Outage {
         self.start + self.minutes
     }
 
-    fn height(&self, at: f64) -> f64 {
-        let age = at - self.start;
-        if age < 0.0 {
-            return 0.0;
-        }
-        if age >= self.minutes {
-            return (-(age - self.minutes) / self.talk.max(1e-3)).exp();
-        }
-        let share = age / self.minutes;
+    /// How far it has risen at this age, as a ratio to its plateau.
+    pub fn rise(&self, age: f64) -> f64 {
         match self.shape {
-            Shape::Ramp(length) => (share / length).min(1.0),
+            _ if age < 0.0 => 0.0,
+            Shape::Ramp(length) => (age / self.minutes / length).min(1.0),
             Shape::Burst => 1.0 + (-age / 8.0).exp(),
-            Shape::Partial if (0.4..0.6).contains(&share) => 0.15,
-            Shape::Waves if (0.25..0.375).contains(&share) || (0.625..0.75).contains(&share) => 0.0,
             Shape::Step | Shape::Partial | Shape::Waves => 1.0,
         }
     }
 
+    /// What its pauses leave of it at this age.
+    pub fn dip(&self, age: f64) -> f64 {
+        let share = age / self.minutes;
+        match self.shape {
+            Shape::Partial if (0.4..0.6).contains(&share) => 0.15,
+            Shape::Waves if (0.25..0.375).contains(&share) || (0.625..0.75).contains(&share) => 0.0,
+            _ => 1.0,
+        }
+    }
+
+    /// What is left of the reports so long after the end.
+    pub fn talk_after(&self, age: f64) -> f64 {
+        (-age / self.talk.max(1e-3)).exp()
+    }
+
+    fn height(&self, at: f64) -> f64 {
+        let age = at - self.start;
+        if age >= self.minutes { self.talk_after(age - self.minutes) } else { self.rise(age) * self.dip(age) }
+    }
+
+    /// 'It is back' posts so long after the end, or before it, as a ratio to the plateau.
+    pub fn back_after(&self, age: f64) -> f64 {
+        if age < 0.0 { 0.0 } else { self.back * (-age / 15.0).exp() }
+    }
+
     fn back_height(&self, at: f64) -> f64 {
-        let age = at - self.end();
-        if age < 0.0 { 0.03 * self.height(at) } else { self.back * (-age / 15.0).exp() + 0.03 * self.height(at) }
+        self.back_after(at - self.end()) + STRAY_BACK * self.height(at)
     }
 
     /// Adds the expected reports to `rates` and gives the expected recovery posts of each minute.
     pub fn apply(&self, rates: &mut [f64]) -> Vec<f64> {
-        let parts = [0.125, 0.375, 0.625, 0.875];
         let mut recoveries = vec![0.0; rates.len()];
         for (offset, rate) in rates.iter_mut().enumerate() {
             let minute = offset as f64;
-            *rate += self.adds * parts.iter().map(|part| self.height(minute + part)).sum::<f64>() / 4.0;
+            *rate += self.adds * PARTS.iter().map(|part| self.height(minute + part)).sum::<f64>() / 4.0;
             recoveries[offset] =
-                self.adds * parts.iter().map(|part| self.back_height(minute + part)).sum::<f64>() / 4.0;
+                self.adds * PARTS.iter().map(|part| self.back_height(minute + part)).sum::<f64>() / 4.0;
         }
         recoveries
     }

@@ -26,6 +26,9 @@ struct List {
     hits: Vec<(usize, Hit)>,
 }
 
+/// How far from an ordinary word may stand what shows that it is a name, in bytes, where a comma lies between.
+const CLOSE: usize = 60;
+
 /// Judges a masked text.
 pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashSet<String>) -> Vec<Verdict> {
     let hits = strongest(hits);
@@ -171,12 +174,12 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let sentence = |clause: usize| clauses.get(clause).map_or(0, |clause| clause.sentence);
         let same_sentence = |hit: &Hit| sentence(clause_at(clauses, hit.range.start)) == sentence(list.clause);
-        let part_fails = |hit: &Hit| matches!(hit.sense, Sense::Fails(_)) && same_sentence(hit);
+        let close = |hit: &Hit| distance(&hit.range, &list.range) <= CLOSE;
+        let part_fails = |hit: &Hit| matches!(hit.sense, Sense::Fails(_)) && close(hit);
         let spoken = reported
-            || hits.iter().any(part_fails)
+            || hits.iter().any(|hit| part_fails(hit) && same_sentence(hit))
             || hits.iter().filter(here).any(|hit| is_failing(hit.sense))
             || hits.iter().any(|hit| well(hit) && (names(hit, &list) || beside(hit)));
-        let stated_anywhere = hits.iter().any(|hit| matches!(hit.sense, Sense::Fails(_)));
         let near: BTreeSet<usize> = hits
             .iter()
             .filter(here)
@@ -186,7 +189,7 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             let shown = if mention.case == Case::Any { spoken } else { reported };
             let near = near.contains(&mention.service);
             let meant = if mention.case == Case::Small {
-                asked || near && (spoken || stated_anywhere)
+                asked || near && (spoken || hits.iter().any(part_fails))
             } else {
                 mention.sure || shown || near
             };
@@ -197,6 +200,11 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
         }
     }
     kept
+}
+
+/// The bytes between two ranges.
+fn distance(a: &Range<usize>, b: &Range<usize>) -> usize {
+    a.start.saturating_sub(b.end).max(b.start.saturating_sub(a.end))
 }
 
 /// Whether a phrase with `{s}` in it speaks of this list.
@@ -222,12 +230,8 @@ fn attribute(mut lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List
 /// The list that a phrase without a name speaks of: the nearest in its clause, else the last one before it, else the
 /// first after it, at most a sentence away.
 fn nearest(lists: &[List], hit: &Hit, clause: usize, clauses: &[Clause]) -> Option<usize> {
-    let distance = |list: &List| {
-        let (a, b) = (&list.range, &hit.range);
-        a.start.saturating_sub(b.end).max(b.start.saturating_sub(a.end))
-    };
     let here = lists.iter().enumerate().filter(|(_, list)| list.clause == clause);
-    if let Some((place, _)) = here.min_by_key(|(_, list)| distance(list)) {
+    if let Some((place, _)) = here.min_by_key(|(_, list)| distance(&list.range, &hit.range)) {
         return Some(place);
     }
     let sentence = |clause: usize| clauses.get(clause).map_or(0, |clause| clause.sentence);

@@ -203,19 +203,19 @@ impl Tally {
 #[test]
 fn the_set_to_tune_on_is_read_well() {
     let tally = measure("tune", true);
-    assert!(Tally::share(tally.kind_right, tally.posts) >= 98.0);
+    assert!(Tally::share(tally.kind_right, tally.posts) >= 98.5);
     let strangers = measure("strangers-tune", true);
-    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 74.5);
+    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 92.0);
 }
 
 #[test]
 fn the_reported_set_is_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 94.6, false_reports: 2.9, symptoms: 90.1, surfaces: 98.0, places: 96.5 };
+    let floor = Floor { kinds: 94.8, false_reports: 2.7, symptoms: 90.7, surfaces: 98.2, places: 96.5 };
     measure("report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 76.8, false_reports: 15.4, symptoms: 76.4, surfaces: 96.2, places: 70.4 };
+    let floor = Floor { kinds: 81.0, false_reports: 13.1, symptoms: 82.3, surfaces: 95.4, places: 75.5 };
     measure("strangers-report", false).assert_reaches(&floor);
 }

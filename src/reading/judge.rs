@@ -301,11 +301,13 @@ impl Said {
             .filter(|(_, hit)| matches!(hit.sense, Sense::Fails(_)))
             .map(|(clause, _)| *clause)
             .collect();
+        let told: BTreeSet<usize> =
+            exact.union(&clauses_with(&[Group::Report, Group::Question, Group::Recovery])).copied().collect();
         // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
         let heard = |clause: &usize, hit: &Hit| {
             if let Sense::On(_) = hit.sense {
                 // 'the app works' says nothing of what fails.
-                return stated.contains(clause) || !fine.contains(clause);
+                return told.contains(clause) || !fine.contains(clause);
             }
             !is_part(hit.sense) || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
         };

@@ -9,7 +9,7 @@ use whatsdown::reading::{Catalogue, Lexicon, Reader, Span};
 static READER: LazyLock<Reader> = LazyLock::new(|| {
     let catalogue = Catalogue::embedded().expect("the catalogue is read by the program's tests");
     let lexicons = Lexicon::embedded().expect("the lexicons are read by the program's tests");
-    Reader::new(catalogue, &lexicons).expect("the words fit into an automaton")
+    Reader::new(catalogue, &lexicons).expect("the names fit into an automaton")
 });
 
 fuzz_target!(|bytes: &[u8]| {

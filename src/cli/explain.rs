@@ -202,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn of_a_post_about_nothing_it_is_said_what_was_heard() {
+        let heard = [Span { text: "down bad".to_owned(), start: 3, end: 11, means: "means something else".to_owned() }];
+        let answer = PostReading { readings: Vec::new(), region: None };
+        let style = style::plain("2024-03-05T21:00:00Z");
+        insta::assert_snapshot!(render(&answer, &heard, &fixture::reader(Tz::UTC), &style), @"
+        This is about no outage now: it counts nowhere.
+          “down bad” means something else (bytes 3–11)
+        Where: not known; it counts for the world alone.
+        ");
+    }
+
+    #[test]
     fn a_bad_line_says_what_is_wrong_with_it() {
         assert!(parse(b"{\"text\":\"x\"}").unwrap_err().starts_with("not a post: missing field"));
         assert!(parse(b"\xff").unwrap_err().contains("UTF-8"));

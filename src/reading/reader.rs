@@ -27,13 +27,13 @@ pub struct Reader {
 /// Why no reader can be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReaderError {
-    #[error("the words of the catalogue and the lexicons are too many: {0}")]
-    TooManyWords(#[from] aho_corasick::BuildError),
+    #[error("the names of the services are too many: {0}")]
+    TooManyNames(#[from] aho_corasick::BuildError),
 }
 
 impl Reader {
     /// # Errors
-    /// When the words are too many for an automaton.
+    /// When the names of the services are too many for an automaton.
     pub fn new(catalogue: Catalogue, lexicons: &[Lexicon]) -> Result<Reader, ReaderError> {
         let mut languages = HashMap::new();
         let mut patterns: Vec<(&Pattern, Sense, Option<usize>)> = Vec::new();
@@ -220,10 +220,7 @@ impl Reader {
         why.extend(
             named.filter_map(|mention| span(text, masked, mention.range.clone(), names(mention, &service.name))),
         );
-        // Who calls AWS by the name of DynamoDB has named a part of it.
-        let calls = |word: &Word| why.iter().any(|name| Folded::text_of(&name.text) == Folded::text_of(&word.text));
-        let mut called = service.parts.iter().filter(|(_, words)| words.iter().any(calls)).map(|(part, _)| *part);
-        let called = called.next();
+        let named = why.len();
         for hit in verdict.hits {
             match hit.sense {
                 Sense::PartOf(other, _) if other != verdict.service => continue,
@@ -238,7 +235,10 @@ impl Reader {
             why.extend(span(text, masked, hit.range, hit.sense.means()));
         }
         if symptoms.is_empty() {
-            symptoms.extend(called);
+            // Who calls AWS by the name of DynamoDB has named a part of it.
+            let calls: BTreeSet<String> = why.iter().take(named).map(|name| Folded::text_of(&name.text)).collect();
+            let called = |words: &[Word]| words.iter().any(|word| calls.contains(&Folded::text_of(&word.text)));
+            symptoms.extend(service.parts.iter().find(|(_, words)| called(words)).map(|(part, _)| *part));
         }
         why.sort_by(|a, b| (a.start, a.end, &a.means).cmp(&(b.start, b.end, &b.means)));
         why.dedup();

@@ -7,7 +7,7 @@ use super::limits::jittered;
 use super::{
     ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, endpoint, host_of, seconds,
 };
-use crate::post::{Event, KEY_RETENTION, Notice, Post};
+use crate::post::{KEY_RETENTION, Notice, Post};
 use crate::reading::ServiceId;
 use chrono::{DateTime, TimeDelta, Utc};
 use feed_rs::model::Entry;
@@ -93,19 +93,17 @@ impl Feed {
             StatusCode::NOT_MODIFIED => {}
             StatusCode::OK => {
                 let feed = feed_rs::parser::parse(&*page.body).map_err(|error| error.to_string())?;
-                let mut shown = BTreeSet::new();
+                let mut posts = Vec::new();
                 for entry in feed.entries {
                     let Some(post) = self.post(entry, now) else {
                         found.odd += 1;
                         continue;
                     };
-                    shown.insert(post.id.clone());
-                    if post.created_at >= now - KEY_RETENTION && !self.told.contains(&post.id) {
-                        found.seen += 1;
-                        found.events.push(Event::Post(post));
+                    if post.created_at >= now - KEY_RETENTION {
+                        posts.push(post);
                     }
                 }
-                self.told = shown;
+                found.pass_on(posts, &mut self.told);
             }
             other => return Err(format!("status {other}")),
         }

@@ -9,7 +9,7 @@ use super::limits::jittered;
 use super::{
     ConfigError, Cursor, Found, Page, Reply, Request, RequestKind, Source, SourceError, endpoint, host_of, seconds,
 };
-use crate::post::{Event, Notice, Post};
+use crate::post::{Notice, Post};
 use crate::reading::ServiceId;
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{StatusCode, Url};
@@ -66,7 +66,7 @@ impl Ioda {
         }
         let answer: Value = serde_json::from_slice(&page.body).map_err(|error| error.to_string())?;
         let outages = answer["data"].as_array().ok_or("it holds no events")?;
-        let mut shown = BTreeSet::new();
+        let mut posts = Vec::new();
         for outage in outages {
             let Ok(outage) = Outage::deserialize(outage) else {
                 found.odd += 1;
@@ -78,13 +78,9 @@ impl Ioda {
                 found.odd += 1;
                 continue;
             };
-            shown.insert(post.id.clone());
-            if !self.told.contains(&post.id) {
-                found.seen += 1;
-                found.events.push(Event::Post(post));
-            }
+            posts.push(post);
         }
-        self.told = shown;
+        found.pass_on(posts, &mut self.told);
         found.caught_up = true;
         self.read_until = Some(page.asked_at);
         Ok(())

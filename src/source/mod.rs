@@ -28,13 +28,14 @@ mod tumblr;
 mod utf16;
 mod x;
 
-use crate::post::{Event, Gap};
+use crate::post::{Event, Gap, Post};
 use crate::secret::SecretError;
 use chrono::{DateTime, Utc};
 use http::Key;
 use keyed::Given;
 use reqwest::{StatusCode, Url};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -188,6 +189,17 @@ impl Found {
     /// Adds a span that was lost.
     pub fn lose(&mut self, source: &str, from: DateTime<Utc>, until: DateTime<Utc>, why: String) {
         self.events.push(Event::Gap(Gap { source: source.to_owned(), from, until, why: Some(why) }));
+    }
+
+    /// Passes on the posts that an answer shows for the first time. `told` holds the ids of those that the answer before
+    /// showed, and of those of this one afterwards.
+    fn pass_on(&mut self, posts: Vec<Post>, told: &mut BTreeSet<String>) {
+        let shown = posts.iter().map(|post| post.id.clone()).collect();
+        for post in posts.into_iter().filter(|post| !told.contains(&post.id)) {
+            self.seen += 1;
+            self.events.push(Event::Post(post));
+        }
+        *told = shown;
     }
 
     fn is_empty(&self) -> bool {

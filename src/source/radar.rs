@@ -7,7 +7,7 @@ use super::http::Key;
 use super::keyed::{self, Given, Made};
 use super::limits::jittered;
 use super::{Cursor, Found, Reply, Request, RequestKind, Source, SourceError, endpoint, host_of, seconds};
-use crate::post::{Event, Post};
+use crate::post::Post;
 use crate::secret::{KeyPlace, Secret};
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{StatusCode, Url};
@@ -92,19 +92,15 @@ impl Source for Radar {
         let answer: Value = serde_json::from_slice(&page.body).map_err(|error| malformed(error.to_string()))?;
         let outages = answer["result"]["annotations"].as_array();
         let outages = outages.ok_or_else(|| malformed("it holds no outages".to_owned()))?;
-        let mut shown = BTreeSet::new();
+        let mut posts = Vec::new();
         for outage in outages {
             let Some(post) = Outage::deserialize(outage).ok().and_then(|outage| outage.post(now)) else {
                 found.odd += 1;
                 continue;
             };
-            shown.insert(post.id.clone());
-            if !self.told.contains(&post.id) {
-                found.seen += 1;
-                found.events.push(Event::Post(post));
-            }
+            posts.push(post);
         }
-        self.told = shown;
+        found.pass_on(posts, &mut self.told);
         found.caught_up = true;
         self.read_until = Some(page.asked_at);
         self.due = now + TimeDelta::from_std(jittered(self.every)).unwrap_or_default();

@@ -107,6 +107,9 @@ struct Written {
     found: DateTime<Utc>,
 }
 
+/// What a server says to a request.
+type Answer = fn(&World, &Request, DateTime<Utc>, DateTime<Utc>) -> Said;
+
 /// A network: what was written, and how its server answers.
 struct World {
     name: &'static str,
@@ -114,38 +117,21 @@ struct World {
     posts: Vec<Written>,
     /// The latest that a post is found.
     late: TimeDelta,
-    answer: fn(&World, &Request, DateTime<Utc>, DateTime<Utc>) -> Said,
+    answer: Answer,
 }
 
 impl World {
     /// A post every so many seconds at random, and fifty times as many in the twelfth hour.
-    fn busy(
-        name: &'static str,
-        seed: u64,
-        seconds: f64,
-        answer: fn(&World, &Request, DateTime<Utc>, DateTime<Utc>) -> Said,
-    ) -> World {
+    fn busy(name: &'static str, seed: u64, seconds: f64, answer: Answer) -> World {
         World::new(name, seed, seconds, 0, answer)
     }
 
     /// Every hour is like the others, and every tenth post is found up to so many seconds late.
-    fn late(
-        name: &'static str,
-        seed: u64,
-        seconds: f64,
-        late: i64,
-        answer: fn(&World, &Request, DateTime<Utc>, DateTime<Utc>) -> Said,
-    ) -> World {
+    fn late(name: &'static str, seed: u64, seconds: f64, late: i64, answer: Answer) -> World {
         World::new(name, seed, seconds, late, answer)
     }
 
-    fn new(
-        name: &'static str,
-        seed: u64,
-        seconds: f64,
-        late: i64,
-        answer: fn(&World, &Request, DateTime<Utc>, DateTime<Utc>) -> Said,
-    ) -> World {
+    fn new(name: &'static str, seed: u64, seconds: f64, late: i64, answer: Answer) -> World {
         let mut random = fastrand::Rng::with_seed(seed);
         let (mut at, until) = (begin() - TimeDelta::hours(24), end() + TimeDelta::hours(6));
         let burst = begin() + TimeDelta::hours(12);

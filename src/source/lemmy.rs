@@ -3,13 +3,14 @@
 
 use super::http::Key;
 use super::keyed::Given;
-use super::search::{Ask, Network, Pace, Results, Searcher};
-use super::{ConfigError, Cursor, Found, Reply, Request, Source, SourceError, endpoint, host_of};
+use super::search::{Ask, Network, Pace, Results, Searcher, stored};
+use super::{ConfigError, Cursor, Found, Page, Reply, Request, Source, SourceError, endpoint, host_of};
 use crate::post::{Event, Post, PostKey};
 use chrono::{DateTime, NaiveDateTime, Utc};
 use reqwest::{StatusCode, Url};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 const NETWORK: &str = "lemmy";
@@ -17,6 +18,12 @@ const NETWORK: &str = "lemmy";
 const LISTS: [&str; 2] = ["post", "comment"];
 /// The most of an answer.
 const PAGE: usize = 50;
+/// The newest posts, so many, are missed when the list holds them no more.
+const MISSED: usize = 2 * PAGE;
+/// What an instance says to those who ask too often, with status 400 up to version 0.17; and how long it then counts, unless
+/// its administrators chose otherwise.
+const TOO_OFTEN: &[u8] = b"rate_limit_error";
+const COUNTED: Duration = Duration::from_secs(60);
 
 /// The section `[sources.lemmy]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -43,7 +50,8 @@ pub(super) fn sources(config: &Config, mastodon: bool, given: &Given<'_>) -> Res
     let source = |instance: &String| {
         let server = endpoint(instance)?;
         let name = format!("{NETWORK}:{}", host_of(&server));
-        let lists = Lists { server, version: 3, number: 1, mastodon };
+        let listed = stored(&name, given.cursors)?.map_or_else(BTreeSet::new, |stored: Stored| stored.listed);
+        let lists = Lists { server, version: 3, number: None, mastodon, listed };
         let queries = LISTS.map(str::to_owned).into();
         let searcher = Searcher::new(&name, lists, &config.pace, None, queries, given)?;
         Ok(Box::new(Lemmy { searcher, spoken: false }) as Box<dyn Source>)
@@ -66,8 +74,8 @@ impl Source for Lemmy {
 
     fn next(&mut self, now: DateTime<Utc>) -> Request {
         let request = self.searcher.next(now);
-        let number = request.url.query_pairs().find(|(name, _)| name == "page").and_then(|(_, page)| page.parse().ok());
-        self.searcher.network_mut().number = number.unwrap_or(1);
+        let later = request.url.query_pairs().find(|(name, _)| ["page", "page_cursor"].contains(&name.as_ref()));
+        self.searcher.network_mut().number = later.map(|(_, page)| page.parse().unwrap_or(1));
         request
     }
 
@@ -82,6 +90,12 @@ impl Source for Lemmy {
             self.spoken = true;
             return Ok(());
         }
+        if let Reply::Page(page) = &reply
+            && asked_too_often(page)
+        {
+            let host = host_of(&self.searcher.network_mut().server);
+            return Err(SourceError::Busy { host, status: page.status, wait: Some(COUNTED) });
+        }
         self.searcher.read(reply, now, found)?;
         self.spoken = true;
         Ok(())
@@ -94,17 +108,55 @@ impl Source for Lemmy {
     }
 
     fn cursor(&self) -> Option<Cursor> {
-        self.searcher.cursor()
+        let search = serde_json::from_str(&self.searcher.cursor()?.0).ok()?;
+        let stored = Stored { listed: self.searcher.network().listed.clone(), search };
+        serde_json::to_string(&stored).ok().map(Cursor)
     }
+}
+
+/// What is stored: how far was read, and what is missed when it is listed no more.
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    #[serde(default)]
+    listed: BTreeSet<(DateTime<Utc>, PostKey)>,
+    #[serde(flatten)]
+    search: Value,
 }
 
 /// An instance's lists.
 struct Lists {
     server: Url,
     version: u8,
-    /// The page that was asked for last, counted from 1. Version 4 gives cursors instead.
-    number: u32,
+    /// The page that was asked for last, counted from 1, if it was not a list's beginning. Version 4 gives cursors instead.
+    number: Option<u32>,
     mastodon: bool,
+    /// The newest posts.
+    listed: BTreeSet<(DateTime<Utc>, PostKey)>,
+}
+
+impl Lists {
+    /// A post that was taken back is listed no more, without a word (a comment is, and says so): those that this page
+    /// passes over.
+    fn miss(&mut self, views: &[Value]) -> Vec<Option<Event>> {
+        let posts: BTreeSet<(DateTime<Utc>, PostKey)> = views
+            .iter()
+            .filter(|view| view["comment"].is_null())
+            .filter_map(|view| Some((written(&view["post"])?, key(&view["post"], self.mastodon)?)))
+            .collect();
+        let in_order = views.iter().filter(|view| view["comment"].is_null() && !is_pinned(view));
+        let times: BTreeSet<DateTime<Utc>> = in_order.filter_map(|view| written(&view["post"])).collect();
+        let (Some(oldest), Some(newest)) = (times.first(), times.last()) else { return Vec::new() };
+        // What came between two pages is on neither.
+        let within = |at: &DateTime<Utc>| at > oldest && (self.number.is_none() || at < newest);
+        let missed = |listed: &(DateTime<Utc>, PostKey)| within(&listed.0) && !posts.contains(listed);
+        let (gone, left) = std::mem::take(&mut self.listed).into_iter().partition::<BTreeSet<_>, _>(missed);
+        self.listed = left;
+        self.listed.extend(posts);
+        while self.listed.len() > MISSED {
+            self.listed.pop_first();
+        }
+        gone.into_iter().map(|(_, key)| Some(Event::Deleted(key))).collect()
+    }
 }
 
 impl Network for Lists {
@@ -139,19 +191,37 @@ impl Network for Lists {
         let list = ["posts", "comments", "items"].into_iter().find_map(|name| answer[name].as_array());
         let views = list.ok_or("it is no list of posts or comments")?;
         let next = if self.version == 3 {
-            (!views.is_empty()).then(|| (self.number + 1).to_string())
+            (!views.is_empty()).then(|| (self.number.unwrap_or(1) + 1).to_string())
         } else {
             answer["next_page"].as_str().map(str::to_owned)
         };
-        // What is pinned stands first, however old it is.
-        let pinned = |view: &&Value| {
-            ["featured_local", "featured_community"]
-                .iter()
-                .any(|pin| view["post"][pin] == true && view["comment"].is_null())
-        };
-        let items = views.iter().filter(|view| !pinned(view)).map(|view| event(view, self.mastodon)).collect();
+        let mut items: Vec<Option<Event>> =
+            views.iter().filter(|view| !is_pinned(view)).map(|view| event(view, self.mastodon)).collect();
+        items.extend(self.miss(views));
         Ok(Results { items, next })
     }
+}
+
+fn asked_too_often(page: &Page) -> bool {
+    page.status == StatusCode::BAD_REQUEST && page.body.windows(TOO_OFTEN.len()).any(|words| words == TOO_OFTEN)
+}
+
+/// Whether it is a post that stands first, however old it is.
+fn is_pinned(view: &Value) -> bool {
+    let pins = ["featured_local", "featured_community"];
+    view["comment"].is_null() && pins.iter().any(|pin| view["post"][pin] == true)
+}
+
+/// The id of a post or comment: the one that it has in its own network.
+fn key(item: &Value, mastodon: bool) -> Option<PostKey> {
+    let id = item["ap_id"].as_str().filter(|id| !id.is_empty())?;
+    let source = if mastodon && id.contains("/users/") && id.contains("/statuses/") { "mastodon" } else { NETWORK };
+    Some(PostKey { source: source.to_owned(), id: id.to_owned() })
+}
+
+/// When a post or comment was written.
+fn written(item: &Value) -> Option<DateTime<Utc>> {
+    time(&item["published_at"]).or_else(|| time(&item["published"]))
 }
 
 /// A post, or a comment to one.
@@ -161,25 +231,23 @@ fn event(view: &Value, mastodon: bool) -> Option<Event> {
         Value::Null => (post, None),
         comment => (comment, post["ap_id"].as_str()),
     };
-    let id = item["ap_id"].as_str().filter(|id| !id.is_empty())?;
-    // The same id that it has in its own network.
-    let source = if mastodon && id.contains("/users/") && id.contains("/statuses/") { "mastodon" } else { NETWORK };
+    let key = key(item, mastodon)?;
     if item["deleted"] == true || item["removed"] == true {
-        return Some(Event::Deleted(PostKey { source: source.to_owned(), id: id.to_owned() }));
+        return Some(Event::Deleted(key));
     }
     let creator = &view["creator"];
     let words = |key: &str| item[key].as_str().unwrap_or_default().trim();
     let text = format!("{}\n{}\n{}", words("name"), words("body"), words("content"));
     Some(Event::Post(Post {
-        source: source.to_owned(),
-        id: id.to_owned(),
-        created_at: time(&item["published_at"]).or_else(|| time(&item["published"]))?,
+        created_at: written(item)?,
         author: creator["ap_id"].as_str().or_else(|| creator["actor_id"].as_str())?.to_owned(),
         text: text.trim().to_owned(),
-        url: id.starts_with("http").then(|| id.to_owned()),
+        url: key.id.starts_with("http").then(|| key.id.clone()),
         reply_to: reply_to.map(str::to_owned),
         bot: creator["bot_account"] == true,
         edited: ["updated", "updated_at"].iter().any(|at| item[at].is_string()),
+        source: key.source,
+        id: key.id,
         ..Post::default()
     }))
 }

@@ -175,6 +175,10 @@ impl<N: Network> Searcher<N> {
         })
     }
 
+    pub fn network(&self) -> &N {
+        &self.network
+    }
+
     pub fn network_mut(&mut self) -> &mut N {
         &mut self.network
     }

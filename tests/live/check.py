@@ -1,9 +1,9 @@
 """Holds what the job made of the posts against what was written.
 
-    check.py WHATSDOWN FOLDER SPACING SECONDS STARTS
+    check.py WHATSDOWN FOLDER SPACING LEMMY_SPACING SECONDS STARTS
 
-FOLDER holds the database `whatsdown.db`, the `timelines`, what was written (`bluesky.json`, `mastodon.json`), and the logs
-of the servers, `mock.log` and `bluesky.log`. SECONDS is how long the job ran, in STARTS starts. Prints one line for each check, `ok` or `FAILED` first.
+FOLDER holds the database `whatsdown.db`, the `timelines`, what was written (`bluesky.json`, `mastodon.json`, and `lemmy.json`
+if there was a Lemmy), and the logs of the servers, `mock.log`, `bluesky.log` and `lemmy_server.log`. SECONDS is how long the job ran, in STARTS starts. Prints one line for each check, `ok` or `FAILED` first.
 """
 
 import collections
@@ -15,10 +15,10 @@ import subprocess
 import sys
 
 BINARY, FOLDER = sys.argv[1], pathlib.Path(sys.argv[2])
-SPACING, SECONDS, STARTS = map(float, sys.argv[3:])
+SPACING, LEMMY_SPACING, SECONDS, STARTS = map(float, sys.argv[3:])
 DATABASE, TIMELINES = FOLDER / "whatsdown.db", FOLDER / "timelines"
 FORMS = ["html", "json", "md", "txt"]
-NETWORKS = ["bluesky", "mastodon"]
+NETWORKS = [network for network in ["bluesky", "lemmy", "mastodon"] if (FOLDER / f"{network}.json").exists()]
 
 
 def say(good, what):
@@ -86,7 +86,7 @@ def check_sources(posts):
         until = source["heard_until"] or ""
         say(until[:19] >= last[:19], f"{network}: heard until {until}, written until {last}")
     spans = query("SELECT network, count(*) FROM listening WHERE heard GROUP BY network")
-    say(spans == [("bluesky", 1), ("mastodon", 1)], f"spans that were heard: {dict(spans)}")
+    say(spans == [(network, 1) for network in NETWORKS], f"spans that were heard: {dict(spans)}")
 
 
 def check_requests():
@@ -97,6 +97,14 @@ def check_requests():
     say(0 < len(asked) <= allowed, f"mastodon: {within}")
     made = json.loads((FOLDER / "faults.json").read_text(encoding="utf-8"))
     say(asked.count("429") <= made.count(429), f"mastodon: {asked.count('429')} answers 429, {made.count(429)} of them made")
+
+
+def check_lemmy():
+    log = (FOLDER / "lemmy_server.log").read_text(encoding="utf-8")
+    asked = re.findall(r'"GET /api/\S* HTTP/1.1" (\d+) \d+ "-" "whatsdown', log)
+    allowed = int(SECONDS / LEMMY_SPACING + STARTS)
+    within = f"{len(asked)} requests in {SECONDS:.0f} s and {STARTS:.0f} starts, {allowed} allowed"
+    say(0 < len(asked) <= allowed and set(asked) == {"200"}, f"lemmy: {within}, {asked.count('400')} refused")
 
 
 def check_profiles(posts):
@@ -142,6 +150,8 @@ def main():
     check_sources(posts)
     check_requests()
     check_profiles(posts)
+    if "lemmy" in NETWORKS:
+        check_lemmy()
     check_incidents()
 
 

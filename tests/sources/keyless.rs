@@ -67,7 +67,7 @@ fn alone_of(config: &mut Config, name: &str, server: &str, now: DateTime<Utc>) -
 }
 
 /// The same against a server of ours, asked quickly.
-fn job(name: &str, server: &Http) -> Job {
+pub fn job(name: &str, server: &Http) -> Job {
     let mut config = nothing();
     config.http.local_hosts = [server.address.to_string()].into();
     config.http.answer_timeout = Duration::from_secs(5);
@@ -139,26 +139,7 @@ async fn the_clock_of_a_page_may_be_wrong() {
     assert!((Utc::now() - posts[0].written_at()).abs() < TimeDelta::minutes(1));
 }
 
-#[tokio::test]
-async fn lemmy_is_asked_in_the_version_that_it_speaks() {
-    let comments = include_str!("../../fixtures/sources/lemmy/v4-comments.json").replace("\"Csynthetic\"", "null");
-    let comments = comments.replace("2026-11-20T12:12:00.123456Z", &Utc::now().to_rfc3339());
-    let server =
-        Http::start(
-            move |_, path| {
-                if path.contains("/api/v4/") { ok(&comments) } else { Answer::Whole(404, "", String::new()) }
-            },
-        )
-        .await;
-    let batches = job("lemmy", &server).until(|batch| batch.health.state == State::Ok).await;
-    assert_eq!(batches.last().unwrap().health.errors, 0);
-    let asked: Vec<String> = server.asked().into_iter().map(|(_, path)| path).collect();
-    assert!(asked[0].starts_with("/api/v3/post/list?type_=All&sort=New&limit=50"), "{asked:?}");
-    assert!(asked[1].starts_with("/api/v4/post/list?type_=all&sort=new&limit=50"), "{asked:?}");
-    assert!(asked[2..].iter().all(|path| path.starts_with("/api/v4/")), "{asked:?}");
-}
-
-fn read(name: &str, body: &str) -> (String, Found) {
+pub fn read(name: &str, body: &str) -> (String, Found) {
     let now = time("2026-11-20T12:20:00Z");
     let mut source = alone(name, "https://server.example", now);
     let asked = source.next(now).url;
@@ -189,55 +170,6 @@ fn hacker_news_is_read_whole() {
     assert_eq!(found[0].created_at, time("2026-11-20T12:10:00Z"));
     assert_eq!(found[0].url.as_deref(), Some("https://news.ycombinator.com/item?id=46000003"));
     assert_eq!(found[0].reply_to.as_deref(), Some("46000001"));
-}
-
-#[test]
-fn lemmys_posts_and_comments_are_known_by_the_ids_of_their_own_servers() {
-    let body = include_str!("../../fixtures/sources/lemmy/v3-posts.json");
-    let (_, found) = read("lemmy", body);
-    assert_eq!(found.odd, 1);
-    let ids: Vec<(&str, &str)> = found
-        .events
-        .iter()
-        .map(|event| match event {
-            Event::Post(post) => ("post", post.id.as_str()),
-            Event::Deleted(key) => ("deleted", key.id.as_str()),
-            other => panic!("{other:?}"),
-        })
-        .collect();
-    // What is pinned is left out.
-    assert_eq!(
-        ids,
-        [
-            ("post", "https://other.example/post/77"),
-            ("post", "https://lemmy.example/post/4"),
-            ("deleted", "https://other.example/post/78")
-        ]
-    );
-    let edited = |found: &Found| -> Vec<bool> {
-        found
-            .events
-            .iter()
-            .filter_map(|event| if let Event::Post(post) = event { Some(post.edited) } else { None })
-            .collect()
-    };
-    assert_eq!(edited(&found), [false, true]);
-    let Event::Post(bot) = &found.events[1] else { panic!() };
-    // Without a zone it is UTC.
-    assert_eq!((bot.created_at, bot.bot), (time("2026-11-20T12:08:00Z"), true));
-
-    let body = include_str!("../../fixtures/sources/lemmy/v4-comments.json");
-    let (_, found) = read("lemmy", body);
-    assert_eq!(edited(&found), [false, true]);
-    let comments: Vec<(&str, &str)> = found
-        .events
-        .iter()
-        .map(|event| if let Event::Post(post) = event { (post.source.as_str(), post.text.as_str()) } else { panic!() })
-        .collect();
-    assert_eq!(
-        comments,
-        [("lemmy", "Synthetic: same here, TikTok is down."), ("lemmy", "Synthetic: and written on Mastodon.")]
-    );
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod days;
 mod jetstream;
 mod keyed;
 mod keyless;
+mod lemmy;
 mod mastodon;
 mod newsletter;
 mod profiles;

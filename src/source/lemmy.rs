@@ -20,6 +20,8 @@ const LISTS: [&str; 2] = ["post", "comment"];
 const PAGE: usize = 50;
 /// The newest posts, so many, are missed when the list holds them no more.
 const MISSED: usize = 2 * PAGE;
+/// Where the id of a new post or comment points for the moment until the instance has given it its own.
+const UNNAMED: &str = "http://changeme.invalid/";
 /// What an instance says to those who ask too often, with status 400 up to version 0.17; and how long it then counts, unless
 /// its administrators chose otherwise.
 const TOO_OFTEN: &[u8] = b"rate_limit_error";
@@ -138,12 +140,10 @@ impl Lists {
     /// A post that was taken back is listed no more, without a word (a comment is, and says so): those that this page
     /// passes over.
     fn miss(&mut self, views: &[Value]) -> Vec<Option<Event>> {
-        let posts: BTreeSet<(DateTime<Utc>, PostKey)> = views
-            .iter()
-            .filter(|view| view["comment"].is_null())
-            .filter_map(|view| Some((written(&view["post"])?, key(&view["post"], self.mastodon)?)))
-            .collect();
-        let in_order = views.iter().filter(|view| view["comment"].is_null() && !is_pinned(view));
+        let views = || views.iter().filter(|view| view["comment"].is_null() && !is_unnamed(view));
+        let posts: BTreeSet<(DateTime<Utc>, PostKey)> =
+            views().filter_map(|view| Some((written(&view["post"])?, key(&view["post"], self.mastodon)?))).collect();
+        let in_order = views().filter(|view| !is_pinned(view));
         let times: BTreeSet<DateTime<Utc>> = in_order.filter_map(|view| written(&view["post"])).collect();
         let (Some(oldest), Some(newest)) = (times.first(), times.last()) else { return Vec::new() };
         // What came between two pages is on neither.
@@ -195,8 +195,9 @@ impl Network for Lists {
         } else {
             answer["next_page"].as_str().map(str::to_owned)
         };
-        let mut items: Vec<Option<Event>> =
-            views.iter().filter(|view| !is_pinned(view)).map(|view| event(view, self.mastodon)).collect();
+        // What has no name yet is read when it is listed again.
+        let read = views.iter().filter(|view| !is_pinned(view) && !is_unnamed(view));
+        let mut items: Vec<Option<Event>> = read.map(|view| event(view, self.mastodon)).collect();
         items.extend(self.miss(views));
         Ok(Results { items, next })
     }
@@ -210,6 +211,11 @@ fn asked_too_often(page: &Page) -> bool {
 fn is_pinned(view: &Value) -> bool {
     let pins = ["featured_local", "featured_community"];
     view["comment"].is_null() && pins.iter().any(|pin| view["post"][pin] == true)
+}
+
+fn is_unnamed(view: &Value) -> bool {
+    let item = if view["comment"].is_null() { &view["post"] } else { &view["comment"] };
+    item["ap_id"].as_str().is_some_and(|id| id.starts_with(UNNAMED))
 }
 
 /// The id of a post or comment: the one that it has in its own network.

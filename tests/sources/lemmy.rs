@@ -161,6 +161,19 @@ fn a_post_that_is_listed_no_more_was_taken_back() {
     assert_eq!(deleted(&mut *source, &[55, 40, 20, 19]), ["50"]);
 }
 
+/// Seen of Lemmy 0.17.4: between its making and its naming, a post is listed under an id that it does not keep.
+#[test]
+fn a_post_counts_under_the_name_that_it_keeps() {
+    let unnamed = list(&[41, 40]).replace("https://lemmy.example/post/41", "http://changeme.invalid/adaa54f2641100cf");
+    let (_, found) = read("lemmy", &unnamed);
+    let ids: Vec<&str> = found
+        .events
+        .iter()
+        .filter_map(|event| if let Event::Post(post) = event { Some(&*post.id) } else { None })
+        .collect();
+    assert_eq!((ids, found.odd), (vec!["https://lemmy.example/post/40"], 0));
+}
+
 /// Lemmy 0.17.4 says it with status 400 and no header.
 #[test]
 fn who_asks_too_often_waits_for_a_minute() {

@@ -14,8 +14,13 @@ const BEFORE: usize = 30;
 const DATED_BEFORE: usize = 60;
 /// Minutes after a start, and after an end, that help to date it: those that the fold takes too.
 const DATED_AFTER: usize = 60;
-/// Candidates for a time lie so many minutes apart.
-const CELL: f64 = 0.25;
+/// Candidates for a time lie so many minutes apart: this part of a minute.
+const CELL: f64 = 1.0 / CELLS as f64;
+const CELLS: usize = 4;
+/// Levels of excess reports a minute whose likelihood is looked up: none, and from the least on each so many times the last.
+const LEVELS: usize = 100;
+const LEAST_LEVEL: f64 = 0.01;
+const LEVEL_STEP: f64 = 1.1;
 
 /// An outage with all that came from its place, from [`DATED_BEFORE`] minutes before it to [`DATED_AFTER`] after it, and with
 /// what is true of it: everyday rates, noise, shape and height.
@@ -75,6 +80,40 @@ impl<'a> Oracle<'a> {
         quantiles(first, &(0..cells).map(|cell| log_weight(first + (cell as f64 + 0.5) * CELL)).collect::<Vec<_>>())
     }
 
+    /// The same by one who knows how often outages have which shape, height and length, and not those of this one.
+    pub fn start_of_kinds(&self, kinds: &[(Outage, f64)]) -> [f64; 3] {
+        let last = self.outage.end().min(self.outage.start + DATED_AFTER as f64) as usize;
+        let levels = |minute| (0..LEVELS).map(move |level| self.log_likelihood_at(minute, excess_at(level))).collect();
+        let minutes: Vec<Vec<f64>> = (self.from..last).map(levels).collect();
+        let mut log_weights = vec![f64::NEG_INFINITY; minutes.len() * CELLS];
+        for (kind, often) in kinds {
+            for phase in 0..CELLS {
+                let start = (phase as f64 + 0.5) * CELL;
+                let course = |at: f64| {
+                    let age = at - start;
+                    if age < kind.minutes {
+                        kind.rise(age) * kind.dip(age)
+                    } else {
+                        kind.talk_after(age - kind.minutes)
+                    }
+                };
+                // Of each minute from the one on in which it starts.
+                let levels: Vec<usize> =
+                    (0..minutes.len()).map(|minute| level_of(kind.adds * mean_within(minute, course))).collect();
+                let mut everyday = often.ln();
+                for first in 0..minutes.len() {
+                    let during =
+                        minutes[first..].iter().zip(&levels).map(|(minute, level)| minute[*level]).sum::<f64>();
+                    let (weight, term) = (&mut log_weights[first * CELLS + phase], everyday + during);
+                    let most = weight.max(term);
+                    *weight = most + ((*weight - most).exp() + (term - most).exp()).ln();
+                    everyday += minutes[first][0];
+                }
+            }
+        }
+        quantiles(self.from as f64, &log_weights)
+    }
+
     /// The same of the end, from reports and recovery posts.
     pub fn end(&self) -> [f64; 3] {
         let (outage, first) = (self.outage, self.outage.start as usize + 1);
@@ -98,19 +137,32 @@ impl<'a> Oracle<'a> {
         )
     }
 
-    /// Of the reports of these minutes, if the outage has this course: two negative binomial counts, everyday life's and the
-    /// outage's, taken as one of the same mean and variance.
+    /// Of the reports of these minutes, if the outage has this course.
     fn log_likelihood(&self, minutes: std::ops::Range<usize>, course: impl Fn(f64) -> f64) -> f64 {
-        let of_minute = |minute: usize| {
-            let (count, everyday) = (self.reports[minute - self.from], self.everyday[minute - self.from]);
-            let excess = self.outage.adds * mean_within(minute, &course);
-            let mean = everyday + excess;
-            let size = self.size * mean.powi(2) / (everyday.powi(2) + excess.powi(2));
-            let ways: f64 = (0..count as usize).map(|before| (size + before as f64).ln()).sum();
-            ways + size * (size / (size + mean)).ln() + count * (mean / (size + mean)).ln()
-        };
-        minutes.map(of_minute).sum()
+        minutes.map(|minute| self.log_likelihood_at(minute, self.outage.adds * mean_within(minute, &course))).sum()
     }
+
+    /// Of a minute's reports with so many in excess: two negative binomial counts, everyday life's and the outage's, taken as
+    /// one of the same mean and variance.
+    fn log_likelihood_at(&self, minute: usize, excess: f64) -> f64 {
+        let (count, everyday) = (self.reports[minute - self.from], self.everyday[minute - self.from]);
+        let mean = everyday + excess;
+        let size = self.size * mean.powi(2) / (everyday.powi(2) + excess.powi(2));
+        let ways: f64 = (0..count as usize).map(|before| (size + before as f64).ln()).sum();
+        ways + size * (size / (size + mean)).ln() + count * (mean / (size + mean)).ln()
+    }
+}
+
+/// The excess of a level, and the level of an excess.
+fn excess_at(level: usize) -> f64 {
+    if level == 0 { 0.0 } else { LEAST_LEVEL * LEVEL_STEP.powi(level as i32 - 1) }
+}
+
+fn level_of(excess: f64) -> usize {
+    if excess < LEAST_LEVEL {
+        return 0;
+    }
+    (((excess / LEAST_LEVEL).ln() / LEVEL_STEP.ln()).round() as usize + 1).min(LEVELS - 1)
 }
 
 /// The mean of a course in a minute, as the simulator takes it.

@@ -11,6 +11,10 @@ use whatsdown::incident::{Incident, Interval};
 use whatsdown::minute::Minute;
 use whatsdown::region::Region;
 
+/// Heights and lengths of the outages that one knows who knows what they are like.
+const HEIGHTS: usize = 14;
+const LENGTHS: usize = 75;
+
 #[derive(Default)]
 pub struct Table {
     /// Whether every miss is named.
@@ -27,11 +31,11 @@ pub struct Table {
     splits: usize,
     controls: BTreeMap<Control, (usize, usize)>,
     delays: Vec<(f64, f64)>,
-    /// Ours, and the oracle's of the same outages.
-    starts: [Dated; 2],
+    /// Ours, and the oracle's of the same outages; of starts also those of one who knows only what outages are like.
+    starts: [Dated; 3],
     ends: [Dated; 2],
     /// Where at least two reports a minute came.
-    loud_starts: [Dated; 2],
+    loud_starts: [Dated; 3],
     loud_ends: [Dated; 2],
     precise: Share,
     complete: Share,
@@ -204,12 +208,14 @@ impl Table {
         let end = incidents.last().and_then(|last| last.end).map(|end| found.interval(end));
         let oracle = Oracle::of(found.population, truth, rates);
         let (oracles_start, oracles_end) = (oracle.start(), oracle.end());
+        let start_of_kinds = oracle.start_of_kinds(&found.population.family.kinds(HEIGHTS, LENGTHS));
         let is_loud = reports >= 2.0 * outage.minutes && outage.minutes > 20.0;
         let (starts, ends) = (&mut self.starts, &mut self.ends);
         let (loud_starts, loud_ends) = (&mut self.loud_starts, &mut self.loud_ends);
         for (starts, ends) in [(starts, ends)].into_iter().chain(is_loud.then_some((loud_starts, loud_ends))) {
             starts[0].add(start, outage.start);
             starts[1].add(oracles_start, outage.start);
+            starts[2].add(start_of_kinds, outage.start);
             if let Some(end) = end {
                 ends[0].add(end, outage.end());
                 ends[1].add(oracles_end, outage.end());
@@ -301,13 +307,14 @@ impl Table {
         }
         println!("                                   coverage / median width / median error");
         for (what, dated) in [
-            ("start", &self.starts),
+            ("start", &self.starts[..]),
             ("end", &self.ends),
             ("start, two reports a minute", &self.loud_starts),
             ("end, two reports a minute", &self.loud_ends),
         ] {
-            println!("{what:<34} {}", dated[0].text());
-            println!("{:<34} {}", "  the oracle's", dated[1].text());
+            for (whose, dated) in [what, "  the oracle's", "  knowing the kinds alone"].iter().zip(dated) {
+                println!("{whose:<34} {}", dated.text());
+            }
         }
         println!("regions: precise                   {}", self.precise.text());
         println!("regions: complete                  {}", self.complete.text());

@@ -30,7 +30,7 @@ const BLAME_AMONG_SIBLINGS: f64 = 0.02;
 /// Over-dispersion of blame, as that of reports before any were learnt.
 const OVERDISPERSION: f64 = 0.25;
 /// So many services down at once are not all wrong about what they stand on.
-const FEWEST_ON_THE_GROUND: usize = 3;
+const FEWEST_ON_THE_GROUND: usize = 2;
 /// Minutes between starts that may be one.
 const TOGETHER: i64 = 20;
 /// The share of the smaller outage's people who tell of both.

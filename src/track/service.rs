@@ -26,7 +26,11 @@ const FEWEST_PEOPLE: u64 = 5;
 /// the nats by which they must exceed the busy day.
 const BUSY_DAY: f64 = 2.0;
 const PEOPLE_RATIO: f64 = 2.3;
-const BEYOND_BUSY_DAY: f64 = 2.0;
+const BEYOND_BUSY_DAY: f64 = 5.0;
+/// Reports that were expected and came in the other countries, before there are any to tell by.
+const ELSEWHERE: f64 = 2.0;
+/// The least share of posts whose place is unknown.
+const LEAST_UNPLACED: f64 = 0.05;
 /// Repeated reports for each person, beyond which it takes more people than repetitions.
 const REPEATED: f64 = 0.3;
 /// Minutes after which an outage that goes on is learnt as the new normal.
@@ -187,11 +191,44 @@ impl ServiceTrack {
             let from = context.minute - score.since + 1;
             let people = self.people(*region, from, context.minute);
             let dispersion = node.dispersion(context.minute, parent);
-            if people >= FEWEST_PEOPLE && is_confirmed(&score, people as f64, dispersion, threshold) {
+            let alone = *region != Region::WORLD && !region.path().any(|region| alarms.contains_key(&region));
+            if people >= FEWEST_PEOPLE
+                && is_confirmed(&score, people as f64, dispersion, threshold)
+                && (!alone || self.stands_out(*region, &score, context) >= threshold)
+            {
                 alarms.insert(*region, Alarm { score, threshold, people });
             }
         }
         alarms
+    }
+
+    /// How far a region stands out by itself, in nats: beyond what is expected there as the other countries have it, since where
+    /// all are busy, so is it; and beyond the doubt that posts of unknown place cast on it, part of which come from there.
+    fn stands_out(&self, region: Region, score: &Score, context: &Context<'_>) -> f64 {
+        let sum = |region: Region| {
+            let Some(node) = find(&self.nodes, region) else { return (0.0, 0.0) };
+            let from = context.minute - score.since + 1;
+            let samples = node.samples(from, context.minute, self.parent(region), context.exposure);
+            samples.iter().fold((0.0, 0.0), |sum, sample| (sum.0 + sample.reports, sum.1 + sample.expected))
+        };
+        let mut unplaced = sum(Region::WORLD);
+        let world = unplaced.1;
+        let mut elsewhere = (ELSEWHERE, ELSEWHERE);
+        for country in self.nodes.iter().map(|(region, _)| *region).filter(|region| region.is_country()) {
+            let (reports, expected) = sum(country);
+            unplaced = (unplaced.0 - reports, unplaced.1 - expected);
+            if !country.contains(region) {
+                elsewhere = (elsewhere.0 + reports, elsewhere.1 + expected);
+            }
+        }
+        let busy = (elsewhere.0 / elsewhere.1).max(1.0);
+        let beyond_others = detect::poisson_llr(score.observed_in_window, busy * score.expected_in_window);
+        let (reports, expected) = (unplaced.0.max(0.0), unplaced.1.max(LEAST_UNPLACED * world).max(1e-6));
+        // As many for each that is placed as on other days.
+        let brought =
+            expected / (world - expected).max(expected) * (score.observed_in_window - score.expected_in_window);
+        let borne_out = reports * (1.0 + brought / expected).ln() - brought;
+        beyond_others.min(score.llr + borne_out.min(0.0))
     }
 
     /// Distinct people who reported from a region in `[from, until]`.
@@ -352,6 +389,7 @@ pub fn find(nodes: &[(Region, NodeTrack)], region: Region) -> Option<&NodeTrack>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::count::{ListeningSpan, MinuteCount};
 
     #[test]
     fn people_bear_an_alarm_out_and_repetitions_do_not() {
@@ -368,5 +406,44 @@ mod tests {
         assert!(is_confirmed(score(300.0, 120.0), 300.0), "as many times what is expected, for longer");
         assert!(!is_confirmed(score(99.0, 20.0), 30.0), "one person's flood on a usual day");
         assert!(!is_confirmed(score(130.0, 20.0), 60.0), "a flood that outnumbers the people beside it");
+    }
+
+    /// Twenty reports of India in ten minutes, and so many of each of four other countries.
+    fn india_stands_out(others: u64) -> f64 {
+        let (begin, now) = (Minute(1_000_000), Minute(1_010_000));
+        let mut exposure = Exposure::default();
+        exposure.add(&ListeningSpan {
+            network: "bluesky".to_owned(),
+            instance: "bluesky".to_owned(),
+            heard: true,
+            from: begin.start().timestamp(),
+            until: now.close().timestamp(),
+            why: None,
+        });
+        let mut service = ServiceTrack::default();
+        let places =
+            [("world", 20 + 4 * others), ("IN", 20), ("BR", others), ("DE", others), ("GB", others), ("US", others)];
+        for (code, reports) in places {
+            let mut node = NodeTrack::default();
+            // Seen once, long ago, so that it expects next to nothing, but not nothing.
+            node.set(begin + 1, MinuteCount { reports: [("bluesky".to_owned(), 1)].into(), recoveries: 0 }, &exposure);
+            node.settle(begin, |_| false, &exposure, None);
+            node.settle(now - 20, |_| false, &exposure, None);
+            node.set(now, MinuteCount { reports: [("bluesky".to_owned(), reports)].into(), recoveries: 0 }, &exposure);
+            service.nodes.push((code.parse().unwrap_or(Region::WORLD), node));
+        }
+        service.nodes.sort_by_key(|(region, _)| *region);
+        let context =
+            Context { minute: now, said_at: now.close(), exposure: &exposure, budget: calibrate::Budget::default() };
+        let score = Score { llr: 30.0, since: 10, observed_in_window: 20.0, expected_in_window: 2.0 };
+        let india = service.nodes.iter().map(|(region, _)| *region).find(|region| region.to_string() == "IN");
+        service.stands_out(india.unwrap_or(Region::WORLD), &score, &context)
+    }
+
+    #[test]
+    fn a_country_stands_out_among_the_others_or_not_at_all() {
+        let (calm, busy) = (india_stands_out(0), india_stands_out(6));
+        assert!(calm > 20.0, "{calm}");
+        assert!(busy < 5.0, "where all are busy, so is it: {busy}");
     }
 }

@@ -79,8 +79,51 @@ pub enum Control {
     Blame,
 }
 
+impl Family {
+    fn shapes(self) -> &'static [Shape] {
+        match self {
+            Family::Tune => &[Shape::Step, Shape::Ramp(0.25), Shape::Burst],
+            Family::Report => &[Shape::Ramp(0.1), Shape::Ramp(0.5), Shape::Partial, Shape::Waves],
+        }
+    }
+
+    /// Outages at minute 0 with how often they come: all shapes, in so many heights and lengths.
+    pub fn kinds(self, heights: usize, lengths: usize) -> Vec<(Outage, f64)> {
+        let mut kinds = Vec::new();
+        for height in 0..heights {
+            let adds = height_at((height as f64 + 0.5) / heights as f64);
+            let kind = |minutes, shape| Outage { start: 0.0, minutes, adds, shape, talk: MEAN_TALK, back: BACK };
+            kinds.push((kind(FLASH, Shape::Step), FLASHES));
+            let often = (1.0 - FLASHES) / (lengths * self.shapes().len()) as f64;
+            for length in 0..lengths {
+                let minutes = length_at((length as f64 + 0.5) / lengths as f64);
+                kinds.extend(self.shapes().iter().map(|shape| (kind(minutes, *shape), often)));
+            }
+        }
+        kinds
+    }
+}
+
+/// A share of outages is a flash of so many minutes.
+const FLASHES: f64 = 1.0 / 6.0;
+const FLASH: f64 = 5.0;
+/// Time constants of the talk after an end, in minutes: the least, and how much longer it may be.
+const TALK: (f64, f64) = (3.0, 22.0);
+const MEAN_TALK: f64 = TALK.0 + TALK.1 / 2.0;
+const BACK: f64 = 0.3;
+
+/// Reports a minute that an outage adds, and the minutes that it lasts, at these shares of all outages.
+fn height_at(share: f64) -> f64 {
+    (share * 3.4 - 0.7).exp()
+}
+
+fn length_at(share: f64) -> f64 {
+    25.0 + 150.0 * share
+}
+
 /// Weeks of posts and their truth.
 pub struct Population {
+    pub family: Family,
     pub first: Minute,
     pub minutes: usize,
     /// In the order of time.
@@ -97,7 +140,6 @@ pub struct Population {
 /// A population in the making.
 struct Maker {
     rng: Rng,
-    family: Family,
     made: Population,
     keys: u128,
 }
@@ -109,6 +151,7 @@ impl Population {
         let first = Minute(27_000_000 / Minute::WEEK * Minute::WEEK - 3 * Minute::DAY);
         let rng = Rng::with_seed(seed * 2 + u64::from(family == Family::Report));
         let made = Population {
+            family,
             first,
             minutes,
             mentions: Vec::new(),
@@ -118,7 +161,7 @@ impl Population {
             rates: Vec::new(),
             size: 4.0,
         };
-        let mut maker = Maker { rng, family, made, keys: 0 };
+        let mut maker = Maker { rng, made, keys: 0 };
         maker.draw();
         let mut made = maker.made;
         made.mentions.sort_by(|a, b| a.order().cmp(&b.order()));
@@ -129,7 +172,7 @@ impl Population {
 impl Maker {
     fn draw(&mut self) {
         let minutes = self.made.minutes;
-        self.made.size = if self.family == Family::Tune { 4.0 } else { 3.0 + 5.0 * self.rng.f64() };
+        self.made.size = if self.made.family == Family::Tune { 4.0 } else { 3.0 + 5.0 * self.rng.f64() };
         let size = self.made.size;
         for (_, rate) in SERVICES {
             let scale = (0.7 * normal(&mut self.rng)).exp();
@@ -161,7 +204,7 @@ impl Maker {
     }
 
     fn shape(&mut self) -> Shape {
-        let shapes: &[Shape] = match self.family {
+        let shapes: &[Shape] = match self.made.family {
             Family::Tune => &[Shape::Step, Shape::Ramp(0.25), Shape::Burst],
             Family::Report => &[Shape::Ramp(0.1), Shape::Ramp(0.5), Shape::Partial, Shape::Waves],
         };
@@ -181,8 +224,8 @@ impl Maker {
 
     fn outage(&mut self, at: usize) {
         let index = self.rng.usize(..SERVICES.len());
-        let adds = (self.rng.f64() * 3.4 - 0.7).exp();
-        let minutes = if self.rng.usize(..6) == 0 { 5.0 } else { 25.0 + 150.0 * self.rng.f64() };
+        let adds = height_at(self.rng.f64());
+        let minutes = if self.rng.usize(..6) == 0 { FLASH } else { length_at(self.rng.f64()) };
         let shape = if minutes < 20.0 { Shape::Step } else { self.shape() };
         let scope = self.scope();
         self.fail(index, at, minutes, adds, shape, scope.clone());
@@ -203,8 +246,8 @@ impl Maker {
     }
 
     fn fail(&mut self, index: usize, at: usize, minutes: f64, adds: f64, shape: Shape, scope: Vec<Region>) {
-        let (talk, start) = (3.0 + 22.0 * self.rng.f64(), at as f64 + self.rng.f64());
-        let outage = Outage { start, minutes, adds, shape, talk, back: 0.3 };
+        let (talk, start) = (TALK.0 + TALK.1 * self.rng.f64(), at as f64 + self.rng.f64());
+        let outage = Outage { start, minutes, adds, shape, talk, back: BACK };
         let span = (minutes + 6.0 * talk) as usize + 30;
         let mut rates = vec![0.0; span];
         let recoveries = Outage { start: start - at as f64, ..outage }.apply(&mut rates);
@@ -266,7 +309,7 @@ impl Maker {
                 }
             }
             Control::News | Control::Joke => {
-                let misread = if self.family == Family::Tune { 0.01 } else { 0.015 };
+                let misread = if self.made.family == Family::Tune { 0.01 } else { 0.015 };
                 for offset in 0..90 {
                     let echoes = self.count(4.0 * (-(offset as f64) / 40.0).exp());
                     for _ in 0..echoes {

@@ -143,9 +143,13 @@ impl Lists {
         let views = || views.iter().filter(|view| view["comment"].is_null() && !is_unnamed(view));
         let posts: BTreeSet<(DateTime<Utc>, PostKey)> =
             views().filter_map(|view| Some((written(&view["post"])?, key(&view["post"], self.mastodon)?))).collect();
-        let in_order = views().filter(|view| !is_pinned(view));
-        let times: BTreeSet<DateTime<Utc>> = in_order.filter_map(|view| written(&view["post"])).collect();
-        let (Some(oldest), Some(newest)) = (times.first(), times.last()) else { return Vec::new() };
+        let unpinned = views().filter(|view| !is_pinned(view));
+        let times: Vec<DateTime<Utc>> = unpinned.filter_map(|view| written(&view["post"])).collect();
+        let (Some(newest), Some(oldest)) = (times.first(), times.last()) else { return Vec::new() };
+        if !times.is_sorted_by(|one, next| one >= next) {
+            // An instance that does not keep to the order passes over what is there.
+            return Vec::new();
+        }
         // What came between two pages is on neither.
         let within = |at: &DateTime<Utc>| at > oldest && (self.number.is_none() || at < newest);
         let missed = |listed: &(DateTime<Utc>, PostKey)| within(&listed.0) && !posts.contains(listed);

@@ -95,7 +95,7 @@ impl Source for Lemmy {
         if let Reply::Page(page) = &reply
             && asked_too_often(page)
         {
-            let host = host_of(&self.searcher.network_mut().server);
+            let host = host_of(&self.searcher.network().server);
             return Err(SourceError::Busy { host, status: page.status, wait: Some(COUNTED) });
         }
         self.searcher.read(reply, now, found)?;

@@ -408,28 +408,39 @@ mod tests {
         assert!(!is_confirmed(score(130.0, 20.0), 60.0), "a flood that outnumbers the people beside it");
     }
 
-    /// Twenty reports of India in ten minutes, and so many of each of four other countries.
-    fn india_stands_out(others: u64) -> f64 {
+    /// Twenty reports of India in ten minutes, so many of each of four other countries, and so many of nobody knows where, which
+    /// come on a network of their own.
+    fn india_stands_out(others: u64, unplaced: u64) -> f64 {
         let (begin, now) = (Minute(1_000_000), Minute(1_010_000));
         let mut exposure = Exposure::default();
-        exposure.add(&ListeningSpan {
-            network: "bluesky".to_owned(),
-            instance: "bluesky".to_owned(),
-            heard: true,
-            from: begin.start().timestamp(),
-            until: now.close().timestamp(),
-            why: None,
-        });
+        for network in ["bluesky", "mastodon"] {
+            exposure.add(&ListeningSpan {
+                network: network.to_owned(),
+                instance: network.to_owned(),
+                heard: true,
+                from: begin.start().timestamp(),
+                until: now.close().timestamp(),
+                why: None,
+            });
+        }
         let mut service = ServiceTrack::default();
-        let places =
-            [("world", 20 + 4 * others), ("IN", 20), ("BR", others), ("DE", others), ("GB", others), ("US", others)];
-        for (code, reports) in places {
+        let countries = if others == 0 { &["IN"][..] } else { &["IN", "BR", "DE", "GB", "US"] };
+        for code in ["world"].iter().chain(countries) {
+            let placed = if *code == "IN" { 20 } else { others };
+            let counts = match *code {
+                "world" => vec![("bluesky", 20 + 4 * others), ("mastodon", unplaced)],
+                _ => vec![("bluesky", placed)],
+            };
+            let count = |of: &dyn Fn(u64) -> u64| MinuteCount {
+                reports: counts.iter().map(|(network, reports)| ((*network).to_owned(), of(*reports))).collect(),
+                recoveries: 0,
+            };
             let mut node = NodeTrack::default();
             // Seen once, long ago, so that it expects next to nothing, but not nothing.
-            node.set(begin + 1, MinuteCount { reports: [("bluesky".to_owned(), 1)].into(), recoveries: 0 }, &exposure);
+            node.set(begin + 1, count(&|_| 1), &exposure);
             node.settle(begin, |_| false, &exposure, None);
             node.settle(now - 20, |_| false, &exposure, None);
-            node.set(now, MinuteCount { reports: [("bluesky".to_owned(), reports)].into(), recoveries: 0 }, &exposure);
+            node.set(now, count(&|reports| reports), &exposure);
             service.nodes.push((code.parse().unwrap_or(Region::WORLD), node));
         }
         service.nodes.sort_by_key(|(region, _)| *region);
@@ -442,8 +453,11 @@ mod tests {
 
     #[test]
     fn a_country_stands_out_among_the_others_or_not_at_all() {
-        let (calm, busy) = (india_stands_out(0), india_stands_out(6));
+        let calm = india_stands_out(0, 20);
         assert!(calm > 20.0, "{calm}");
+        let busy = india_stands_out(6, 20);
         assert!(busy < 5.0, "where all are busy, so is it: {busy}");
+        let alone = india_stands_out(0, 0);
+        assert!(alone < calm - 10.0, "an outage there would bring posts of unknown place: {alone}");
     }
 }

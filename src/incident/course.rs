@@ -329,7 +329,7 @@ fn look_back(minute: Minute, not_before: Option<Minute>) -> Minute {
 }
 
 /// A time about a minute, where nothing more can be told.
-pub(super) fn around(minute: Minute) -> Interval {
+fn around(minute: Minute) -> Interval {
     let quarter = TimeDelta::minutes(15);
     Interval { low: minute.start() - quarter, estimate: minute.start(), high: minute.close() + quarter }
 }

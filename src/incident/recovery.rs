@@ -1,6 +1,6 @@
 //! Whether an incident is over, or a part of it, and whether it has begun again.
 
-use super::course::{Course, around};
+use super::course::Course;
 use super::evidence::soonest;
 use super::view::View;
 use super::{Interval, Phase, PhaseEntry, State};
@@ -62,11 +62,7 @@ impl Course {
             self.surge.from = Some(view.minute + 1);
         }
         if view.minute - self.last_elevated > SUBSIDED {
-            // Too few reports to date the end by their fall: it lies about the last minutes that stood out.
-            let subsided = around(self.last_elevated);
-            let dated =
-                end.over >= PROBABLY_OVER && end.interval.low < subsided.high && end.interval.high > subsided.low;
-            return self.resolve(view, if dated { end.interval } else { subsided });
+            return self.resolve(view, end.interval);
         }
         if end.over >= PROBABLY_OVER {
             self.incident.state = State::Recovering;

@@ -16,16 +16,16 @@ const BACK: [f64; 3] = [4.0, 10.0, 25.0];
 /// The level at the end, as ratios to what the minutes before it tell, with their prior weights.
 const LEVELS: [(f64, f64); 3] = [(0.7, 0.25), (1.0, 0.5), (1.4, 0.25)];
 /// Minutes over which the level of a lasting outage is followed, times how thin its reports are.
-const FOLLOWED: [f64; 3] = [6.0, 20.0, 70.0];
+const FOLLOWED: [f64; 3] = [12.0, 40.0, 140.0];
 /// How fast one of these may take over from another.
 const SWITCH: f64 = 0.02;
 /// An outage of age t ends in the next minute with probability 1 / (t + this), which is even over log duration.
-const YOUNG: f64 = 15.0;
-/// Recovery posts come in clusters: their log-likelihood counts only so much.
-const TEMPER: f64 = 0.6;
+const YOUNG: f64 = 4.0;
 /// Share of everyday and outage posts read as recovery while nothing has recovered (prior mean and shape).
 const FALSE_BACK: f64 = 0.03;
 const SHAPE: f64 = 0.5;
+/// Reports a minute to which some recovery posts belong even where there are none.
+const LEAST_LEVEL: f64 = 0.2;
 /// 'Resolved' is said so many minutes after the end, or before it, on average.
 const SAID_LATE: f64 = 20.0;
 const SAID_EARLY: f64 = 6.0;
@@ -35,7 +35,7 @@ const SAID_EARLY: f64 = 6.0;
 ///
 /// Before the end the level follows the reports (gamma-Poisson with discounting; West & Harrison 1997, ch. 14), so
 /// that waves and dips are life of the outage; after it the excess decays exponentially from where it was. Recovery
-/// posts are separate evidence: a rate in proportion to the reports before, a decaying burst after.
+/// posts are separate evidence: a rate in proportion to that level before, a decaying burst after.
 pub fn end(samples: &[Sample], start: DateTime<Utc>, resolved: Option<DateTime<Utc>>) -> Option<EndEstimate> {
     let begun = Minute::of(start);
     let recent = &samples[samples.len().saturating_sub(WINDOW + FOLLOWED_BEFORE)..];
@@ -46,14 +46,14 @@ pub fn end(samples: &[Sample], start: DateTime<Utc>, resolved: Option<DateTime<U
     let zero = used.first()?.minute;
     let most = used.iter().map(|sample| sample.reports).fold(1.0, f64::max);
     let table = Table::new(used, failing.size, 2.0 * most);
-    let back = Back::new(used);
+    let back = Back::new(used, &failing.level[from..]);
 
     let mut log_weights = Vec::with_capacity(used.len() + 1);
     let mut before = 0.0;
     let mut survived = 0.0;
     for (index, sample) in used.iter().enumerate() {
         let hazard = 1.0 / ((sample.minute - begun).max(0) as f64 + YOUNG);
-        let mut log_weight = survived + hazard.ln() + before + TEMPER * back.log_likelihood(Some(index));
+        let mut log_weight = survived + hazard.ln() + before + back.log_likelihood(Some(index));
         log_weight += talk(&table, index, failing.level[from + index]);
         if let Some(resolved) = resolved {
             log_weight += official(Minute::of(resolved) - sample.minute);
@@ -62,7 +62,7 @@ pub fn end(samples: &[Sample], start: DateTime<Utc>, resolved: Option<DateTime<U
         survived += (1.0 - hazard).ln();
         before += failing.log_likelihood[from + index];
     }
-    let mut lasting = survived + before + TEMPER * back.log_likelihood(None);
+    let mut lasting = survived + before + back.log_likelihood(None);
     if let Some(resolved) = resolved {
         let now = used.last()?.minute;
         lasting += official(Minute::of(resolved) - now - 1);
@@ -170,8 +170,8 @@ impl Follower {
 
 /// Recovery posts: sums that give their log-likelihood for any end.
 struct Back {
-    /// Sums over the first 0, 1, … samples: recovery posts, what they are in proportion to before the end, and
-    /// Σ posts × its logarithm.
+    /// Sums over the first 0, 1, … samples: recovery posts, the reports that they are in proportion to before the end,
+    /// and Σ posts × the logarithm of those.
     posts: Vec<f64>,
     reports: Vec<f64>,
     logarithms: Vec<f64>,
@@ -182,8 +182,11 @@ struct Back {
 }
 
 impl Back {
-    fn new(samples: &[Sample]) -> Back {
-        let proportion = |sample: usize| samples[sample].reports + 0.2 * samples[sample].exposure;
+    /// `level` is the excess that was followed up to each sample. The reports of the minute itself would not do: their
+    /// noise is not that of the recovery posts.
+    fn new(samples: &[Sample], level: &[f64]) -> Back {
+        let proportion =
+            |sample: usize| samples[sample].expected + (level[sample] + LEAST_LEVEL) * samples[sample].exposure;
         let posts = running_sum(samples.len(), |sample| samples[sample].recoveries);
         let reports = running_sum(samples.len(), proportion);
         let logarithms =

@@ -74,6 +74,11 @@ impl Cue {
         Cue(if token.key.is_empty() { "" } else { CUES.get(&token.key).unwrap_or_default() })
     }
 
+    /// No cue.
+    pub fn none() -> Cue {
+        Cue("")
+    }
+
     /// `in`: a place follows, however it is written.
     pub fn before(self) -> bool {
         self.is("before")
@@ -87,6 +92,11 @@ impl Cue {
     /// `here`, `users`: the place before it is where the author is.
     pub fn after(self) -> bool {
         self.is("after")
+    }
+
+    /// `folks`, `users`: the name before it is a place, not a person, however it is written.
+    pub fn after_place(self) -> bool {
+        self.is("people")
     }
 
     /// `the`, `north`, `based`: may stand between a preposition and a place, and beside a place.

@@ -28,6 +28,7 @@ const TAG_WORDS: [&str; 4] = ["down", "caido", "caida", "caiu"];
 const SPACELESS_AFTER: [&str; 11] =
     ["で", "だけど", "ですが", "住み", "在住", "民だ", "这边", "這邊", "这里", "這裡", "地区"];
 const KOREAN_AFTER: [&str; 7] = ["에서", "에서도", "에서는", "에선", "인데", "인데요", "사는데"];
+const TURKISH_IN: [&str; 8] = ["dan", "den", "tan", "ten", "da", "de", "ta", "te"];
 /// Before a place in Chinese and Thai, which leave no space.
 const SPACELESS_BEFORE: [&str; 5] = ["在", "ใน", "ที่", "อยู่", "แถว"];
 /// Prepositions that keep their accent: without it they are words of other languages.
@@ -106,7 +107,7 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         return (places, end);
     }
     let name =
-        with_ending(tokens, at).or_else(|| before_people(tokens, at)).or_else(|| before_postposition(tokens, at, lang));
+        with_ending(tokens, at, lang).or_else(|| before_people(tokens, at)).or_else(|| before_postposition(tokens, at, lang));
     if name.is_none() {
         let places = alone(tokens, at);
         if let Some(last) = places.last() {
@@ -183,28 +184,36 @@ fn beside(tokens: &[Token], at: usize) -> Option<Name> {
     (!goes_on(tokens, &name)).then_some(name)
 }
 
-/// `UK users`, `Texas here`, `Canadian customers`.
+/// `UK users`, `Texas here`, `Canadian customers`, `vancouver folks`.
 fn before_people(tokens: &[Token], at: usize) -> Option<Name> {
-    let token = tokens.get(at).filter(|token| token.is_capitalised())?;
+    let token = tokens.get(at)?;
     if at > 0 && token.gap == Gap::Soft && follows_a_name(tokens, at) {
         return None;
     }
-    let name = name_at(tokens, at).filter(|name| !name.also_person() && is_written_as_place(tokens, name, false));
-    let name = name.or_else(|| demonym_at(tokens, at))?;
-    let next = tokens.get(name.end).filter(|next| matches!(next.gap, Gap::Soft | Gap::Comma))?;
-    Cue::of(next).after().then_some(name)
+    let cue = |name: &Name| {
+        let next = tokens.get(name.end).filter(|next| matches!(next.gap, Gap::Soft | Gap::Comma));
+        next.map_or(Cue::none(), Cue::of)
+    };
+    let fits = |name: &Name| {
+        let people = cue(name).after_place();
+        (people || !name.also_person()) && is_written_as_place(tokens, name, people)
+    };
+    let name = name_at(tokens, at).filter(fits);
+    let name = name.or_else(|| token.is_capitalised().then(|| demonym_at(tokens, at)).flatten())?;
+    cue(&name).after().then_some(name)
 }
 
 /// Places that stand for themselves between marks: `SOS only for the whole street, Toowoomba. Anyone else?` A large
-/// one may also be what a sentence in small letters ends with: `no bars Denver. anyone?`
+/// one may also be written in small letters there, or be what a sentence in small letters ends with: `no bars Denver.`
 fn alone(tokens: &[Token], at: usize) -> Vec<Name> {
     let apart = |at: usize| tokens.get(at).is_none_or(|token| matches!(token.gap, Gap::Hard | Gap::Comma));
     let small = |at: usize| tokens.get(at).is_some_and(|token| token.raw.chars().all(char::is_lowercase));
     let before = at.checked_sub(1);
     let trails = !apart(at) && before.is_some_and(|before| small(before) && !Cue::of(&tokens[before]).is_some());
-    let name = tokens.get(at).filter(|token| token.is_capitalised()).and_then(|_| name_at(tokens, at));
-    let plain = |name: &Name| !name.also_word() && !name.also_person() && is_written_as_place(tokens, name, false);
-    let fits = |name: &Name| plain(name) && (apart(at) || trails && name.large);
+    let capitalised = tokens.get(at).is_some_and(Token::is_capitalised);
+    let plain = |name: &Name| !name.also_word() && !name.also_person() && is_written_as_place(tokens, name, apart(at));
+    let fits = |name: &Name| plain(name) && (apart(at) || capitalised && trails && name.large);
+    let name = name_at(tokens, at);
     let mut places = Vec::from_iter(name.filter(fits));
     while let Some(next) = places.last().and_then(|last| beside(tokens, last.end)) {
         places.push(next);
@@ -221,17 +230,19 @@ fn follows_a_name(tokens: &[Token], at: usize) -> bool {
     })
 }
 
-/// A place with the ending that says `in`: `İstanbul'da`, `Türkiye'de`, `서울에서`.
-fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
+/// A place with the ending that says `in`: `İstanbul'da`, `Türkiye'de`, `서울에서`; in Turkish also `istanbulda`.
+fn with_ending(tokens: &[Token], at: usize, lang: &str) -> Option<Name> {
     let token = tokens.get(at)?;
     let korean = KOREAN_AFTER.iter().find_map(|ending| token.key.strip_suffix(ending));
     if let Some(name) = korean.and_then(name_of) {
         return Some(name.spanning(at, at + 1));
     }
-    let ending = tokens.get(at + 1).filter(|next| next.gap == Gap::Apostrophe)?;
-    if !matches!(ending.key.as_str(), "da" | "de" | "ta" | "te" | "dan" | "den" | "tan" | "ten")
-        || !token.is_capitalised()
-    {
+    let Some(ending) = tokens.get(at + 1).filter(|next| next.gap == Gap::Apostrophe) else {
+        let stem = TURKISH_IN.iter().find_map(|ending| token.key.strip_suffix(ending)).filter(|_| lang == "tr");
+        let name = stem.filter(|stem| stem.len() > 4).and_then(name_of);
+        return name.filter(|name| name.large && !name.also_word()).map(|name| name.spanning(at, at + 1));
+    };
+    if !TURKISH_IN.contains(&ending.key.as_str()) || !token.is_capitalised() {
         return None;
     }
     name_of(&token.key).filter(|name| name.large).map(|name| name.spanning(at, at + 2))

@@ -63,6 +63,8 @@ impl Pattern {
 
 fn part(text: &str) -> Result<Part, &'static str> {
     let mut spellings = Vec::new();
+    // Folded before it is multiplied.
+    let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
     for text in alternatives(text.trim())? {
         let spelling = Spelling::parse(&text)?;
         // 'cant' is as common as 'can't', and some write it out.
@@ -124,13 +126,19 @@ impl Spelling {
         if text.contains(['|', '(', ')']) {
             return Err("`|` may only stand within `(` and `)`");
         }
-        let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
-        let text = text.trim().to_owned();
+        let text = text.trim();
+        // A choice may bring spaces and letters together.
+        let text = if is_run_together(text) { Folded::text_of(text) } else { text.to_owned() };
         if text.is_empty() {
             return Err("there is nothing to look for");
         }
         Ok(Spelling { text, open_start, open_end })
     }
+}
+
+/// Whether a text may have two spaces or three of a letter in a row.
+fn is_run_together(text: &str) -> bool {
+    text.as_bytes().windows(2).any(|pair| pair[0] == pair[1] && pair[0].is_ascii())
 }
 
 fn bounded(text: &str, at: usize) -> bool {

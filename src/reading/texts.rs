@@ -18,8 +18,11 @@ pub struct Texts<T> {
 
 impl<T> Texts<T> {
     /// Texts in any order; empty ones are never found.
-    pub fn new(mut entries: Vec<(&str, T)>) -> Texts<T> {
-        entries.sort_by_key(|(one, _)| *one);
+    pub fn new(entries: Vec<(&str, T)>) -> Texts<T> {
+        // By what they begin with, so that few comparisons have to go and look for the texts themselves.
+        let mut entries: Vec<(u128, &str, T)> =
+            entries.into_iter().map(|(text, used)| (beginning(text), text, used)).collect();
+        entries.sort_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
         let mut texts = Texts {
             bytes: Vec::new(),
             starts: Vec::new(),
@@ -28,7 +31,7 @@ impl<T> Texts<T> {
             first: Vec::with_capacity(257),
         };
         let mut last = "";
-        for (text, used) in entries.into_iter().filter(|(text, _)| !text.is_empty()) {
+        for (_, text, used) in entries.into_iter().filter(|(_, text, _)| !text.is_empty()) {
             if text != last {
                 let byte = usize::from(text.as_bytes().first().copied().unwrap_or_default());
                 texts.first.resize(texts.first.len().max(byte + 1), texts.starts.len() as u32);
@@ -102,6 +105,13 @@ impl<T> Texts<T> {
     fn used(&self, at: usize) -> &[T] {
         self.uses.get(Self::range(&self.use_starts, at)).unwrap_or_default()
     }
+}
+
+/// The first 16 bytes of a text as a number that sorts as they do.
+fn beginning(text: &str) -> u128 {
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(text.bytes()).for_each(|(byte, of_text)| *byte = of_text);
+    u128::from_be_bytes(bytes)
 }
 
 /// The first number of a range from which on something is true.

@@ -71,8 +71,20 @@ pub fn end(samples: &[Sample], start: DateTime<Utc>, resolved: Option<DateTime<U
     let mut weights = normalised(&log_weights);
     let not_over = weights.pop()?;
     let ended: f64 = weights.iter().sum();
-    let interval = Interval::of_weights(zero, -0.5, 1.0, &weights)?;
+    let interval = Interval::of_weights(zero, -1.0, 0.5, &halves(&weights))?;
     Some(EndEstimate { interval, over: ended / (ended + not_over) })
+}
+
+/// Weights of whole minutes in cells of half a minute, from a minute before the first on. Of the minute in which it ended a part
+/// belongs to either side, so the density is taken to be linear from one candidate to the next.
+fn halves(weights: &[f64]) -> Vec<f64> {
+    let mut halves = vec![0.0; 2 * weights.len() + 2];
+    for (index, weight) in weights.iter().enumerate() {
+        for (half, share) in halves[2 * index..].iter_mut().zip([0.125, 0.375, 0.375, 0.125]) {
+            *half += share * weight;
+        }
+    }
+    halves
 }
 
 /// Log density of 'resolved' being said this many minutes after the end (asymmetric Laplace).

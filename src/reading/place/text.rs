@@ -106,8 +106,9 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         let end = places.last().map_or(at + 1, |last| last.end);
         return (places, end);
     }
-    let name =
-        with_ending(tokens, at, lang).or_else(|| before_people(tokens, at)).or_else(|| before_postposition(tokens, at, lang));
+    let name = with_ending(tokens, at, lang)
+        .or_else(|| before_people(tokens, at))
+        .or_else(|| before_postposition(tokens, at, lang));
     if name.is_none() {
         let places = alone(tokens, at);
         if let Some(last) = places.last() {

@@ -205,17 +205,17 @@ fn the_set_to_tune_on_is_read_well() {
     let tally = measure("tune", true);
     assert!(Tally::share(tally.kind_right, tally.posts) >= 98.5);
     let strangers = measure("strangers-tune", true);
-    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 79.8);
+    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 88.3);
 }
 
 #[test]
 fn the_reported_set_is_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 94.9, false_reports: 2.5, symptoms: 90.7, surfaces: 98.2, places: 96.5 };
+    let floor = Floor { kinds: 95.0, false_reports: 2.5, symptoms: 90.4, surfaces: 98.6, places: 96.5 };
     measure("report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 74.7, false_reports: 14.4, symptoms: 77.4, surfaces: 96.0, places: 68.6 };
+    let floor = Floor { kinds: 77.3, false_reports: 13.1, symptoms: 78.2, surfaces: 96.7, places: 66.4 };
     measure("strangers-report", false).assert_reaches(&floor);
 }

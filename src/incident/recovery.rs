@@ -62,6 +62,7 @@ impl Course {
             self.surge.from = Some(view.minute + 1);
         }
         if view.minute - self.last_elevated > SUBSIDED {
+            // However sure that is, this is where the end lies if it is over.
             return self.resolve(view, end.interval);
         }
         if end.over >= PROBABLY_OVER {

@@ -72,7 +72,7 @@ fn copies_of_one_text_are_no_outage() {
     let mut stream = Stream::new(4);
     stream.everyday(0..500);
     for copy in 0..200 {
-        let text = "TikTok is down and the only app that still works on my phone is the weather one, so that is what I read today";
+        let text = "TikTok is down and the only app that still works is this one, follow the link for free coins today";
         stream.post(400.0 + f64::from(copy) / 20.0, &format!("synthetic-copy-{copy}"), text);
     }
     let lab = Lab::of(&stream.lines());

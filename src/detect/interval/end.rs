@@ -242,3 +242,14 @@ fn poisson_marginal(count: f64, exposure: f64, mean: f64) -> f64 {
     let rate = SHAPE / mean;
     ln_gamma(SHAPE + count) - ln_gamma(SHAPE) + SHAPE * rate.ln() - (SHAPE + count) * (rate + exposure).ln()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_minute_reaches_half_way_into_its_neighbours() {
+        assert_eq!(halves(&[1.0]), [0.125, 0.375, 0.375, 0.125]);
+        assert_eq!(halves(&[0.5, 0.5]), [0.0625, 0.1875, 0.25, 0.25, 0.1875, 0.0625]);
+    }
+}

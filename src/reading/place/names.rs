@@ -74,11 +74,6 @@ impl Cue {
         Cue(if token.key.is_empty() { "" } else { CUES.get(&token.key).unwrap_or_default() })
     }
 
-    /// No cue.
-    pub fn none() -> Cue {
-        Cue("")
-    }
-
     /// `in`: a place follows, however it is written.
     pub fn before(self) -> bool {
         self.is("before")
@@ -95,7 +90,7 @@ impl Cue {
     }
 
     /// `folks`, `users`: the name before it is a place, not a person, however it is written.
-    pub fn after_place(self) -> bool {
+    pub fn people(self) -> bool {
         self.is("people")
     }
 

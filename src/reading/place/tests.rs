@@ -164,6 +164,20 @@ fn words_of_a_post_are_no_places() {
 }
 
 #[test]
+fn a_language_has_its_own_ways_to_say_where() {
+    for (text, lang, region) in [
+        ("uber istanbulda gelmiyor", "tr", "TR"),
+        ("Telegram bağlanıyor, sabahtan beri bu", "tr", "-"),
+        ("uber istanbulda gelmiyor", "en", "-"),
+        ("rute di surabaya gak keluar", "id", "ID"),
+        ("rute di surabaya gak keluar", "en", "-"),
+    ] {
+        let place = Places::embedded().read(text, None, Some(lang)).filter(|place| place.from == PlaceSource::Text);
+        assert_eq!(place.map_or("-".to_owned(), |place| place.code.to_string()), region, "{lang}: {text}");
+    }
+}
+
+#[test]
 fn words_go_before_location_and_location_before_language() {
     let read = |text: &str, location, lang| {
         let place = Places::embedded().read(text, location, lang);

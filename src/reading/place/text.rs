@@ -28,12 +28,13 @@ const TAG_WORDS: [&str; 4] = ["down", "caido", "caida", "caiu"];
 const SPACELESS_AFTER: [&str; 11] =
     ["で", "だけど", "ですが", "住み", "在住", "民だ", "这边", "這邊", "这里", "這裡", "地区"];
 const KOREAN_AFTER: [&str; 7] = ["에서", "에서도", "에서는", "에선", "인데", "인데요", "사는데"];
+/// In Turkish, on the same word or after an apostrophe; the longer first.
 const TURKISH_IN: [&str; 8] = ["dan", "den", "tan", "ten", "da", "de", "ta", "te"];
 /// Before a place in Chinese and Thai, which leave no space.
 const SPACELESS_BEFORE: [&str; 5] = ["在", "ใน", "ที่", "อยู่", "แถว"];
 /// Prepositions that keep their accent: without it they are words of other languages.
 const ACCENTED_BEFORE: [&str; 2] = ["à", "ở"];
-/// Prepositions that are believed in posts tagged as their language alone.
+/// Prepositions that are believed in posts tagged as their language alone; a place after them may be in small letters.
 const LANGUAGE_BEFORE: [(&str, &[&str]); 3] = [("it", &["a", "ad"]), ("id", &["di"]), ("tl", &["sa"])];
 /// What follows a place that is written in Latin letters, in posts tagged as its language.
 const LANGUAGE_AFTER: [(&str, &[&str]); 1] = [("hi", &["me", "mein", "mai"])];
@@ -95,8 +96,8 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         return next(in_run(&token.key).or_else(|| before_another_script(tokens, at)));
     }
     let cue = Cue::of(token);
-    let leads = cue.before() || cue.before_name() || leads_in(token, lang);
-    let leads = leads.then(|| after_preposition(tokens, at, cue.before()));
+    let plain = cue.before() || leads_in(token, lang);
+    let leads = (plain || cue.before_name()).then(|| after_preposition(tokens, at, plain));
     // In Indonesian and Italian the same word is a filler elsewhere.
     if let Some(first) = leads.filter(|first| first.is_some() || !cue.filler()) {
         let mut places = Vec::from_iter(first);
@@ -106,7 +107,8 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         let end = places.last().map_or(at + 1, |last| last.end);
         return (places, end);
     }
-    let name = with_ending(tokens, at, lang)
+    let name = with_ending(tokens, at)
+        .or_else(|| with_turkish_ending(tokens, at, lang))
         .or_else(|| before_people(tokens, at))
         .or_else(|| before_postposition(tokens, at, lang));
     if name.is_none() {
@@ -191,17 +193,17 @@ fn before_people(tokens: &[Token], at: usize) -> Option<Name> {
     if at > 0 && token.gap == Gap::Soft && follows_a_name(tokens, at) {
         return None;
     }
-    let cue = |name: &Name| {
+    let next = |name: &Name| {
         let next = tokens.get(name.end).filter(|next| matches!(next.gap, Gap::Soft | Gap::Comma));
-        next.map_or(Cue::none(), Cue::of)
+        next.map(Cue::of)
     };
     let fits = |name: &Name| {
-        let people = cue(name).after_place();
+        let people = next(name).is_some_and(Cue::people);
         (people || !name.also_person()) && is_written_as_place(tokens, name, people)
     };
     let name = name_at(tokens, at).filter(fits);
     let name = name.or_else(|| token.is_capitalised().then(|| demonym_at(tokens, at)).flatten())?;
-    cue(&name).after().then_some(name)
+    next(&name).is_some_and(Cue::after).then_some(name)
 }
 
 /// Places that stand for themselves between marks: `SOS only for the whole street, Toowoomba. Anyone else?` A large
@@ -231,22 +233,28 @@ fn follows_a_name(tokens: &[Token], at: usize) -> bool {
     })
 }
 
-/// A place with the ending that says `in`: `İstanbul'da`, `Türkiye'de`, `서울에서`; in Turkish also `istanbulda`.
-fn with_ending(tokens: &[Token], at: usize, lang: &str) -> Option<Name> {
+/// A place with the ending that says `in`: `İstanbul'da`, `Türkiye'de`, `서울에서`.
+fn with_ending(tokens: &[Token], at: usize) -> Option<Name> {
     let token = tokens.get(at)?;
     let korean = KOREAN_AFTER.iter().find_map(|ending| token.key.strip_suffix(ending));
     if let Some(name) = korean.and_then(name_of) {
         return Some(name.spanning(at, at + 1));
     }
-    let Some(ending) = tokens.get(at + 1).filter(|next| next.gap == Gap::Apostrophe) else {
-        let stem = TURKISH_IN.iter().find_map(|ending| token.key.strip_suffix(ending)).filter(|_| lang == "tr");
-        let name = stem.filter(|stem| stem.len() > 4).and_then(name_of);
-        return name.filter(|name| name.large && !name.also_word()).map(|name| name.spanning(at, at + 1));
-    };
+    let ending = tokens.get(at + 1).filter(|next| next.gap == Gap::Apostrophe)?;
     if !TURKISH_IN.contains(&ending.key.as_str()) || !token.is_capitalised() {
         return None;
     }
     name_of(&token.key).filter(|name| name.large).map(|name| name.spanning(at, at + 2))
+}
+
+/// A place of Turkey with the same ending and no apostrophe, in posts tagged as Turkish: `istanbulda`. Elsewhere lie too many
+/// that are Turkish words: `sabahtan` is since morning, not in Sabah.
+fn with_turkish_ending(tokens: &[Token], at: usize, lang: &str) -> Option<Name> {
+    let token = tokens.get(at).filter(|_| lang == "tr")?;
+    let stem = TURKISH_IN.iter().find_map(|ending| token.key.strip_suffix(ending))?;
+    let name = name_of(stem).filter(|name| name.large && !name.also_word())?;
+    let turkish = name.candidates.iter().all(|candidate| candidate.region.as_str() == "TR");
+    turkish.then(|| name.spanning(at, at + 1))
 }
 
 /// The place at the end of a hashtag that says that something is down: `tiktokdownuk`, `downinindia`.

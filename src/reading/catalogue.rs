@@ -430,7 +430,7 @@ mod tests {
             [
                 (4, "`app` changes nothing: the names of `a` count wherever they stand"),
                 (5, "the hashtag `AB` changes nothing"),
-                (6, "`a*b`: `*` may only stand at the beginning or the end of a part"),
+                (6, "`a*b`: `*` may only stand at the end of a part"),
                 (7, "`Wall` is a part of feed of `a` already"),
                 (11, "`App` is a word of `near` of `c` already"),
             ]

@@ -1,7 +1,7 @@
 //! From names and phrases to what is said of each service.
 
 use super::clauses::{Clause, clause_at, clauses};
-use super::lexicon::{Group, Sense};
+use super::lexicon::{Contest, Group, Sense};
 use super::names::{Case, Mention};
 use super::phrases::Hit;
 use super::{Kind, fold};
@@ -29,6 +29,9 @@ struct List {
 /// How far from an ordinary word may stand what shows that it is a name, in bytes, where a comma lies between.
 const CLOSE: usize = 60;
 
+/// How far from each other may stand the hints of one report, in bytes.
+const BESIDE: usize = 100;
+
 /// Judges a masked text.
 pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashSet<String>) -> Vec<Verdict> {
     let hits = strongest(hits);
@@ -41,13 +44,14 @@ pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashS
     for list in &mut lists {
         list.clause = clause_at(&clauses, list.range.start);
     }
-    let lists = meant(lists, &hits, &clauses);
+    let lists = meant(text, lists, &hits, &clauses);
     let lists = attribute(lists, &hits, &clauses);
     let echoes: Vec<&Hit> = hits.iter().filter(|hit| hit.sense == Sense::Says(Group::Echo)).collect();
     by_service(lists).into_iter().filter_map(|(service, said)| said.verdict(service, &echoes)).collect()
 }
 
-/// Drops a phrase that lies within a longer one, and all that an idiom overlaps. All phrases are of one contest.
+/// Drops a phrase that lies within a longer one of its contest, and all that an idiom overlaps. Beside hints and what is in no
+/// contest, all phrases are of one.
 pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
     let mut kept: Vec<Hit> = Vec::new();
     // Sorted by start, then the longer first: what is contained comes after what contains it.
@@ -56,7 +60,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
     // How far the phrases reach that say which part fails.
     let mut exact: Option<Range<usize>> = None;
     for hit in hits {
-        if hit.sense.contest().is_none() {
+        if matches!(hit.sense.contest(), None | Some(Contest::Hints)) {
             kept.push(hit);
             continue;
         }
@@ -88,7 +92,7 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
 fn undo(hits: Vec<Hit>) -> Vec<Hit> {
     let idioms = ranges(&hits, |sense| sense == Sense::Says(Group::Idiom));
     let fine = ranges(&hits, |sense| sense == Sense::Says(Group::Fine));
-    let fails = ranges(&hits, is_failing);
+    let failing = ranges(&hits, is_failing);
     let undone = |hit: &Hit| {
         let beside = |ranges: &[Range<usize>]| {
             let other = overlapping(ranges, &hit.range)?;
@@ -99,8 +103,9 @@ fn undo(hits: Vec<Hit>) -> Vec<Hit> {
         let holds_last = |idiom: &Range<usize>| idiom.start <= last.start && last.end <= idiom.end && *idiom != last;
         let by_idiom = (beside(&idioms).is_some() || overlapping(&idioms, &last).is_some_and(holds_last))
             && hit.sense != Sense::Says(Group::Idiom);
-        let by_fine = is_failing(hit.sense) && beside(&fine) == Some(true);
-        let by_failing = hit.sense == Sense::Says(Group::Fine) && beside(&fails) == Some(true);
+        let fails = is_failing(hit.sense) || hit.sense == Sense::Says(Group::Trouble);
+        let by_fine = fails && beside(&fine) == Some(true);
+        let by_failing = hit.sense == Sense::Says(Group::Fine) && beside(&failing) == Some(true);
         by_idiom && hit.sense != Sense::Contrast || by_fine || by_failing
     };
     let undone: Vec<bool> = hits.iter().map(undone).collect();
@@ -154,7 +159,7 @@ fn joins(between: Option<&str>, joiners: &HashSet<String>) -> bool {
 }
 
 /// Leaves out the places that writers only came to, and ordinary words that name no service here.
-fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
+fn meant(text: &str, lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
     let says = |hit: &Hit, group| hit.sense == Sense::Says(group);
     let mut kept = Vec::new();
     for mut list in lists {
@@ -168,9 +173,11 @@ fn meant(lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<List> {
             .iter()
             .filter(failing)
             .any(|hit| names(hit, &list) || !hit.names_service && beside(hit) || stated(hit));
-        let asked = hits
-            .iter()
-            .any(|hit| says(hit, Group::Question) && names(hit, &list) && hit.range.start < list.range.start);
+        // 'Is max down', and 'max down?'.
+        let as_question = |hit: &Hit| {
+            hit.range.start < list.range.start || text.get(hit.range.clone()).is_some_and(|said| said.ends_with('?'))
+        };
+        let asked = hits.iter().any(|hit| says(hit, Group::Question) && names(hit, &list) && as_question(hit));
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let sentence = |clause: usize| clauses.get(clause).map_or(0, |clause| clause.sentence);
         let same_sentence = |hit: &Hit| sentence(clause_at(clauses, hit.range.start)) == sentence(list.clause);
@@ -260,21 +267,37 @@ fn by_service(lists: Vec<List>) -> BTreeMap<usize, Said> {
 }
 
 impl Said {
+    fn clauses_with(&self, groups: &[Group]) -> BTreeSet<usize> {
+        let hits = self.hits.iter().filter(|(_, hit)| groups.iter().any(|group| hit.sense == Sense::Says(*group)));
+        hits.map(|(clause, _)| *clause).collect()
+    }
+
+    /// Keeps the hints where they decide: trouble of one alone may be the own device's, but what others have too is a
+    /// report, if nothing says so better. `unreal` are the clauses that only remember or suppose.
+    fn weigh_hints(&mut self, unreal: &BTreeSet<usize>) {
+        let real = self.hits.iter().filter(|(clause, _)| !unreal.contains(clause)).map(|(_, hit)| hit);
+        let that_say = |group| real.clone().filter(move |hit| hit.sense == Sense::Says(group));
+        let stated =
+            that_say(Group::Report).next().is_some() || real.clone().any(|hit| matches!(hit.sense, Sense::Fails(_)));
+        let beside =
+            |trouble: &Hit| that_say(Group::Shared).any(|shared| distance(&trouble.range, &shared.range) <= BESIDE);
+        if stated || !that_say(Group::Trouble).any(beside) {
+            self.hits.retain(|(_, hit)| hit.sense.contest() != Some(Contest::Hints));
+        }
+    }
+
     fn verdict(mut self, service: usize, echoes: &[&Hit]) -> Option<Verdict> {
         self.hits.sort_by_key(|(_, hit)| (hit.range.start, hit.range.end));
         self.hits.dedup();
         let tagged = self.mentions.iter().any(|mention| mention.down_tag);
-        let clauses_with = |groups: &[Group]| -> BTreeSet<usize> {
-            let hits = self.hits.iter().filter(|(_, hit)| groups.iter().any(|group| hit.sense == Sense::Says(*group)));
-            hits.map(|(clause, _)| *clause).collect()
-        };
-        let unreal = clauses_with(&[Group::Past, Group::Hypothetical]);
-        let fine = clauses_with(&[Group::Fine]);
+        let unreal = self.clauses_with(&[Group::Past, Group::Hypothetical]);
+        let fine = self.clauses_with(&[Group::Fine]);
+        self.weigh_hints(&unreal);
         let last = |wanted: &dyn Fn(Sense) -> bool| {
             let real = self.hits.iter().filter(|(clause, _)| !unreal.contains(clause));
             real.filter(|(_, hit)| wanted(hit.sense)).map(|(_, hit)| hit.range.start).max()
         };
-        let report = last(&|sense| matches!(sense, Sense::Says(Group::Report) | Sense::Fails(_)));
+        let report = last(&|sense| matches!(sense, Sense::Says(Group::Report | Group::Trouble) | Sense::Fails(_)));
         let question = last(&|sense| sense == Sense::Says(Group::Question));
         let recovery = last(&|sense| sense == Sense::Says(Group::Recovery));
         let mentioned = self.hits.iter().any(|(_, hit)| {
@@ -302,7 +325,7 @@ impl Said {
             .map(|(clause, _)| *clause)
             .collect();
         let told: BTreeSet<usize> =
-            exact.union(&clauses_with(&[Group::Report, Group::Question, Group::Recovery])).copied().collect();
+            exact.union(&self.clauses_with(&[Group::Report, Group::Question, Group::Recovery])).copied().collect();
         // 'Can't log in' says more than a word for a part, and a word counts only beside what happened to it.
         let heard = |clause: &usize, hit: &Hit| {
             if let Sense::On(_) = hit.sense {
@@ -330,6 +353,7 @@ fn decides(sense: Sense, kind: Kind) -> bool {
     match sense {
         Sense::Says(Group::Report | Group::Question) => kind != Kind::Recovery,
         Sense::Says(Group::Recovery) => kind != Kind::Report,
+        Sense::Says(Group::Trouble | Group::Shared) => kind == Kind::Report,
         Sense::Fails(_) | Sense::Part(_) | Sense::PartOf(..) | Sense::On(_) => true,
         _ => false,
     }

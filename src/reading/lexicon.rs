@@ -1,7 +1,7 @@
 //! The words of one language: how people say that something fails, works again, or is only remembered.
 
 use super::fold::Folded;
-use super::phrases::{Hit, Pattern, Phrases, SYNTAX, written};
+use super::phrases::{Hit, Pattern, Phrases, SERVICE_SIGN, SYNTAX, written};
 use super::problem::{DataFile, Problem, Word};
 use super::{Stage, Surface, Symptom};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,10 @@ pub enum Group {
     Veto,
     /// The place that the writer came to instead: 'running to {s}'.
     Refuge,
+    /// Something is wrong, perhaps with the writer's own device: 'stuck', 'no data'. A report where others have it too.
+    Trouble,
+    /// Others have it too: 'the whole office', 'hers as well'.
+    Shared,
 }
 
 impl Group {
@@ -48,6 +52,8 @@ impl Group {
             Group::Idiom => "means something else",
             Group::Veto => "is about something else",
             Group::Refuge => "names where the writer went instead",
+            Group::Trouble => "says that something is wrong",
+            Group::Shared => "says that others have it too",
         }
     }
 }
@@ -200,10 +206,8 @@ impl Lexicon {
         let mut problems = Vec::new();
         for (word, sense, pattern) in competing() {
             let [spellings] = pattern.parts.as_slice() else { continue };
-            let shorter: Option<Vec<String>> = spellings
-                .iter()
-                .map(|spelling| shorter(&phrases, &spelling.text, sense, pattern.names_service))
-                .collect();
+            let shorter: Option<Vec<String>> =
+                spellings.iter().map(|spelling| shorter(&phrases, &spelling.text, sense)).collect();
             if let Some(said) = shorter.and_then(|said| said.into_iter().next()) {
                 problems.push(word.problem(
                     format!("`{}` changes nothing", word.text),
@@ -237,7 +241,8 @@ impl Lexicon {
 }
 
 /// A phrase within a text that says the same as the whole, if nothing in the text says anything else.
-fn shorter(phrases: &Phrases, text: &str, sense: Sense, names_service: bool) -> Option<String> {
+fn shorter(phrases: &Phrases, text: &str, sense: Sense) -> Option<String> {
+    let names_service = text.contains(SERVICE_SIGN);
     let mut hits = phrases.find(text, None);
     hits.retain(|hit| hit.sense.contest() == sense.contest());
     let alike = |hit: &Hit| hit.names_service == names_service && hit.range.len() < text.len();
@@ -277,13 +282,16 @@ pub enum Sense {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Contest {
     People,
+    /// What decides nothing alone, and so takes nothing from other phrases.
+    Hints,
     Official,
 }
 
 impl Sense {
-    /// Phrases of the same contest are compared, and the longest wins: what people say, and what services say.
+    /// Phrases of the same contest are compared, and of what people say and of what services say the longest wins.
     pub fn contest(self) -> Option<Contest> {
         match self {
+            Sense::Says(Group::Trouble | Group::Shared) => Some(Contest::Hints),
             Sense::Says(_) | Sense::Fails(_) => Some(Contest::People),
             Sense::Stage(_) => Some(Contest::Official),
             _ => None,

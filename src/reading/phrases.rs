@@ -3,6 +3,7 @@
 use super::fold::{Folded, is_boundary};
 use super::lexicon::Sense;
 use super::texts::Texts;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 /// Stands for a service's name in a masked text and in a phrase (there written `{s}`).
@@ -31,19 +32,17 @@ pub struct Pattern {
     pub parts: Vec<Part>,
     /// Whether the text must be in the phrase's language.
     pub only_in_language: bool,
-    /// Whether `{s}` is in it.
-    pub names_service: bool,
 }
 
 /// A run of text without a gap, in each of its spellings.
 pub type Part = Vec<Spelling>;
 
-/// One way to write a part. An open side may lie within a word.
+/// One way to write a part.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Spelling {
     /// Folded.
     pub text: String,
-    open_start: bool,
+    /// Whether it may end within a word.
     open_end: bool,
 }
 
@@ -52,12 +51,11 @@ impl Pattern {
     /// What is wrong with the phrase, in words.
     pub fn parse(phrase: &str) -> Result<Pattern, &'static str> {
         let (only_in_language, phrase) = phrase.strip_prefix('~').map_or((false, phrase), |rest| (true, rest));
-        let names_service = phrase.contains("{s}");
         let parts: Vec<Part> = phrase.split("..").map(part).collect::<Result<_, _>>()?;
         if parts.len() > usize::from(u8::MAX) {
             return Err("it has too many gaps");
         }
-        Ok(Pattern { parts, only_in_language, names_service })
+        Ok(Pattern { parts, only_in_language })
     }
 }
 
@@ -72,7 +70,7 @@ fn part(text: &str) -> Result<Part, &'static str> {
         if spelling.text.contains('\'') {
             others.push(spelling.text.replace('\'', ""));
         }
-        spellings.extend(others.into_iter().map(|text| Spelling { text, ..spelling.clone() }));
+        spellings.extend(others.into_iter().map(|text| Spelling { text, open_end: spelling.open_end }));
         spellings.push(spelling);
     }
     Ok(spellings)
@@ -103,10 +101,12 @@ fn alternatives(text: &str) -> Result<Vec<String>, &'static str> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('(') {
         let (choices, after) = after.split_once(')').ok_or("`(` without `)`")?;
-        made = made
-            .iter()
-            .flat_map(|start| choices.split('|').map(move |choice| format!("{start}{before}{choice}")))
-            .collect();
+        let with = |start: &String, choice: &str| {
+            let mut text = String::with_capacity(start.len() + before.len() + choice.len() + after.len());
+            text.extend([start, before, choice]);
+            text
+        };
+        made = made.iter().flat_map(|start| choices.split('|').map(move |choice| with(start, choice))).collect();
         if made.len() > MOST_SPELLINGS {
             return Err("it has too many alternatives");
         }
@@ -118,10 +118,9 @@ fn alternatives(text: &str) -> Result<Vec<String>, &'static str> {
 impl Spelling {
     fn parse(text: &str) -> Result<Spelling, &'static str> {
         let text = text.trim();
-        let (open_start, text) = text.strip_prefix('*').map_or((false, text), |rest| (true, rest));
         let (open_end, text) = text.strip_suffix('*').map_or((false, text), |rest| (true, rest));
         if text.contains('*') {
-            return Err("`*` may only stand at the beginning or the end of a part");
+            return Err("`*` may only stand at the end of a part");
         }
         if text.contains(['|', '(', ')']) {
             return Err("`|` may only stand within `(` and `)`");
@@ -132,7 +131,7 @@ impl Spelling {
         if text.is_empty() {
             return Err("there is nothing to look for");
         }
-        Ok(Spelling { text, open_start, open_end })
+        Ok(Spelling { text, open_end })
     }
 }
 
@@ -155,6 +154,7 @@ pub struct Hit {
     /// The part after the last gap: all of it where there is none.
     pub last: Range<usize>,
     pub sense: Sense,
+    /// Whether `{s}` is in what was found of it: not all of its spellings need have it.
     pub names_service: bool,
 }
 
@@ -164,21 +164,13 @@ struct Phrase {
     lexicon: Option<usize>,
     parts: u8,
     only_in_language: bool,
-    names_service: bool,
 }
 
 /// One phrase's use of a text: as a spelling of which of its parts.
 struct Use {
     phrase: u32,
     part: u8,
-    open_start: bool,
     open_end: bool,
-}
-
-impl Use {
-    fn fits(&self, text: &str, range: &Range<usize>) -> bool {
-        (self.open_start || bounded(text, range.start)) && (self.open_end || bounded(text, range.end))
-    }
 }
 
 /// A phrase that all parts of were found.
@@ -186,6 +178,7 @@ struct Found {
     phrase: usize,
     range: Range<usize>,
     last: Range<usize>,
+    names_service: bool,
 }
 
 /// All phrases, ready to be looked for.
@@ -201,13 +194,13 @@ impl Phrases {
         let mut texts = Vec::new();
         for (pattern, sense, lexicon) in patterns {
             for (part, spellings) in pattern.parts.iter().enumerate() {
-                texts.extend(spellings.iter().map(|&Spelling { ref text, open_start, open_end }| {
+                texts.extend(spellings.iter().map(|&Spelling { ref text, open_end }| {
                     let phrase = phrases.len() as u32;
-                    (text.as_str(), Use { phrase, part: part as u8, open_start, open_end })
+                    (text.as_str(), Use { phrase, part: part as u8, open_end })
                 }));
             }
-            let &Pattern { ref parts, only_in_language, names_service } = pattern;
-            phrases.push(Phrase { sense, lexicon, parts: parts.len() as u8, only_in_language, names_service });
+            let &Pattern { ref parts, only_in_language } = pattern;
+            phrases.push(Phrase { sense, lexicon, parts: parts.len() as u8, only_in_language });
         }
         Phrases { texts: Texts::new(texts), phrases }
     }
@@ -225,15 +218,17 @@ impl Phrases {
         // How many parts of each phrase were found one after the other. Hits come by where they begin, so a part whose
         // forerunner has not come yet has none.
         let mut begun = vec![0_u8; self.phrases.len()];
-        for (range, uses) in self.texts.find(text) {
+        for (range, uses) in self.texts.find(text, |start| bounded(text, start)) {
+            let ends_word = bounded(text, range.end);
             for used in uses {
                 let phrase = used.phrase as usize;
                 let Some(begun) = begun.get_mut(phrase).filter(|begun| **begun >= used.part) else { continue };
-                if !used.fits(text, &range) {
+                if !(used.open_end || ends_word) {
                     continue;
                 }
                 if self.parts(phrase) == 1 {
-                    whole.push(Found { phrase, range: range.clone(), last: range.clone() });
+                    let names_service = names(text, &range);
+                    whole.push(Found { phrase, range: range.clone(), last: range.clone(), names_service });
                 } else {
                     *begun = (*begun).max(used.part + 1);
                     pieces.push((phrase, (usize::from(used.part), range.clone())));
@@ -245,9 +240,8 @@ impl Phrases {
         for of_one in pieces.chunk_by(|one, next| one.0 == next.0) {
             let Some((phrase, _)) = of_one.first() else { continue };
             let pieces: Vec<(usize, Range<usize>)> = of_one.iter().map(|(_, piece)| piece.clone()).collect();
-            let chains =
-                (0..pieces.len()).filter_map(|first| chain(text, &pieces, first, usize::from(self.parts(*phrase))));
-            whole.extend(chains.map(|(range, last)| Found { phrase: *phrase, range, last }));
+            let parts = usize::from(self.parts(*phrase));
+            whole.extend((0..pieces.len()).filter_map(|first| chain(text, *phrase, &pieces, first, parts)));
         }
         self.in_language(whole, language)
     }
@@ -257,19 +251,25 @@ impl Phrases {
     }
 
     fn in_language(&self, whole: Vec<Found>, language: Option<usize>) -> Vec<Hit> {
-        let found = whole.iter().filter_map(|found| self.phrases.get(found.phrase));
-        let shown: Vec<Option<usize>> =
-            found.filter(|phrase| phrase.sense == Sense::Common).map(|phrase| phrase.lexicon).collect();
-        let believed = |lexicon: Option<usize>| lexicon == language || shown.contains(&lexicon);
+        // 'is' is a word of Dutch too: what shows the most of its words is the language.
+        let mut shown: BTreeMap<Option<usize>, BTreeSet<usize>> = BTreeMap::new();
+        for found in &whole {
+            let phrase = self.phrases.get(found.phrase).filter(|phrase| phrase.sense == Sense::Common);
+            phrase.map(|phrase| shown.entry(phrase.lexicon).or_default().insert(found.phrase));
+        }
+        let tagged = |lexicon: Option<usize>| usize::from(lexicon.is_some() && lexicon == language);
+        let words = |lexicon: Option<usize>| shown.get(&lexicon).map_or(0, BTreeSet::len) + tagged(lexicon);
+        let most = shown.keys().map(|lexicon| words(*lexicon)).max().unwrap_or(0);
+        let believed = |lexicon: Option<usize>| lexicon == language || most > 0 && words(lexicon) == most;
         let mut hits: Vec<Hit> = whole
             .into_iter()
             .filter_map(|found| self.phrases.get(found.phrase).map(|phrase| (phrase, found)))
             .filter(|(phrase, _)| !phrase.only_in_language || believed(phrase.lexicon))
-            .map(|(phrase, Found { range, last, .. })| Hit {
+            .map(|(phrase, Found { range, last, names_service, .. })| Hit {
                 range,
                 last,
                 sense: phrase.sense,
-                names_service: phrase.names_service,
+                names_service,
             })
             .collect();
         hits.sort_by_key(|hit| (hit.range.start, std::cmp::Reverse(hit.range.end), hit.sense, hit.names_service));
@@ -278,26 +278,32 @@ impl Phrases {
     }
 }
 
-/// The range of a phrase with gaps that begins with the piece `first`, and of its last part, if all its parts follow.
-fn chain(
-    text: &str,
-    pieces: &[(usize, Range<usize>)],
-    first: usize,
-    parts: usize,
-) -> Option<(Range<usize>, Range<usize>)> {
+/// A phrase with gaps that begins with the piece `first`, if all its parts follow.
+fn chain(text: &str, phrase: usize, pieces: &[(usize, Range<usize>)], first: usize, parts: usize) -> Option<Found> {
     let (0, start) = pieces.get(first)? else { return None };
     let mut last = start.clone();
-    let mut end = start.end;
+    let mut names_service = names(text, start);
+    let mut passes_service = false;
     for wanted in 1..parts {
+        let end = last.end;
         let near = pieces.get(first..)?.iter().map_while(|piece| (piece.1.start <= end + 4 * GAP).then_some(piece));
         let (_, next) = near.filter(|(place, range)| *place == wanted && range.start >= end).take(1).next()?;
-        if !bridges(text.get(end..next.start)?) {
+        let gap = text.get(end..next.start)?;
+        if !bridges(gap) {
             return None;
         }
-        end = next.end;
+        passes_service |= gap.contains(SERVICE_SIGN);
+        names_service |= names(text, next);
         last = next.clone();
     }
-    Some((start.start..end, last))
+    // 'X is fine but Y is down' says of Y that it is down, not of X.
+    let found = Found { phrase, range: start.start..last.end, last, names_service };
+    (!(names_service && passes_service)).then_some(found)
+}
+
+/// Whether a service is named in a piece.
+fn names(text: &str, piece: &Range<usize>) -> bool {
+    text.get(piece.clone()).is_some_and(|piece| piece.contains(SERVICE_SIGN))
 }
 
 /// Whether a gap is short and within one sentence.
@@ -337,6 +343,33 @@ mod tests {
         for phrase in ["", "  ", "~", "a .. ", "a*b c", "*", "a (b", "a|b", "(a|)", "a) b"] {
             assert!(Pattern::parse(phrase).is_err(), "{phrase}");
         }
+    }
+
+    #[test]
+    fn a_phrase_names_a_service_where_what_was_found_of_it_does() {
+        let pattern = Pattern::parse("(it|{s}) .. (works|does {s} justice) again").unwrap();
+        let phrases = Phrases::new([(&pattern, Sense::Says(Group::Recovery), Some(0))]);
+        let names = |text: &str| {
+            let text = text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4]));
+            phrases.find(&text, None).into_iter().map(|hit| hit.names_service).collect::<Vec<_>>()
+        };
+        assert_eq!(names("it now works again"), [false]);
+        assert_eq!(names("{s} now works again"), [true]);
+        assert_eq!(names("it now does {s} justice again"), [true]);
+    }
+
+    #[test]
+    fn the_language_that_shows_most_is_believed() {
+        let [off, is, the, het] = ["~off", "is", "the", "het"].map(|word| Pattern::parse(word).unwrap());
+        let common = |word, language| (word, Sense::Common, Some(language));
+        let words = [common(&is, 0), common(&the, 0), common(&is, 1), common(&het, 1)];
+        let phrases = Phrases::new(words.into_iter().chain([(&off, Sense::Says(Group::Report), Some(1))]));
+        let off = |text: &str, tag| phrases.find(text, tag).iter().any(|hit| hit.sense != Sense::Common);
+        assert!(!off("the line is off", None));
+        assert!(off("het is off", None));
+        assert!(off("it is off", None));
+        assert!(!off("it is off", Some(0)));
+        assert!(off("the line is off", Some(1)));
     }
 
     #[test]

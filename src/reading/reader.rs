@@ -105,7 +105,7 @@ impl Reader {
             span(text, &masked, mention.range.clone(), names(mention, &service.name))
         });
         let mut hits = self.phrases.find(&masked.text, self.language(post));
-        hits.retain(|hit| hit.sense.contest() == Some(Contest::People));
+        hits.retain(|hit| matches!(hit.sense.contest(), Some(Contest::People | Contest::Hints)));
         let said = hits.into_iter().filter_map(|hit| span(text, &masked, hit.range, hit.sense.means()));
         let mut heard: Vec<Span> = named.chain(said).collect();
         heard.sort_by(|a, b| (a.start, a.end, &a.means).cmp(&(b.start, b.end, &b.means)));
@@ -286,6 +286,17 @@ mod tests {
         assert_eq!(said("everyone running to Twitter because TikTok is down"), report("tiktok"));
         let all = said("Facebook, Instagram and WhatsApp are all down");
         assert_eq!(all.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["instagram", "facebook", "whatsapp"]);
+    }
+
+    #[test]
+    fn trouble_that_others_have_too_is_a_report() {
+        assert_eq!(said("netflix: black rectangle, stuck, and the whole dorm is groaning"), report("netflix"));
+        assert!(said("netflix: black rectangle, stuck").is_empty());
+        assert!(said("netflix party with the whole dorm").is_empty());
+        assert!(said("the whole dorm was stuck on netflix last year").is_empty());
+        let apart =
+            format!("my bus is stuck {} and the whole dorm has netflix", "on the road again and again ".repeat(4));
+        assert!(said(&apart).is_empty());
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl<T> Texts<T> {
         // By what they begin with, so that few comparisons have to go and look for the texts themselves.
         let mut entries: Vec<(u128, &str, T)> =
             entries.into_iter().map(|(text, used)| (beginning(text), text, used)).collect();
-        entries.sort_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
+        entries.sort_unstable_by(|one, other| (one.0, one.1).cmp(&(other.0, other.1)));
         let mut texts = Texts {
             bytes: Vec::new(),
             starts: Vec::new(),
@@ -54,9 +54,14 @@ impl<T> Texts<T> {
         self.bytes.capacity() + numbers * size_of::<u32>() + self.uses.capacity() * size_of::<T>()
     }
 
-    /// Every occurrence of every text, by where it begins, the shorter first.
-    pub fn find<'a>(&'a self, text: &'a str) -> impl Iterator<Item = (Range<usize>, &'a [T])> {
-        text.char_indices().flat_map(move |(start, _)| self.at(text.as_bytes(), start))
+    /// Every occurrence of every text at the places where one may begin, by where it begins, the shorter first.
+    pub fn find<'a>(
+        &'a self,
+        text: &'a str,
+        begins: impl Fn(usize) -> bool + 'a,
+    ) -> impl Iterator<Item = (Range<usize>, &'a [T])> {
+        let starts = text.char_indices().map(|(start, _)| start).filter(move |start| begins(*start));
+        starts.flat_map(move |start| self.at(text.as_bytes(), start))
     }
 
     /// The texts that begin at one place.
@@ -131,9 +136,9 @@ mod tests {
     #[test]
     fn each_text_is_found_at_each_place() {
         let texts = Texts::new(vec![("is", 0), ("is down", 1), ("down", 2), ("is", 3), ("落ち", 4), ("", 5)]);
-        let found: Vec<_> = texts.find("is down 落ち").map(|(range, uses)| (range, uses.to_vec())).collect();
+        let found: Vec<_> = texts.find("is down 落ち", |_| true).map(|(range, uses)| (range, uses.to_vec())).collect();
         assert_eq!(found, [(0..2, vec![0, 3]), (0..7, vec![1]), (3..7, vec![2]), (8..14, vec![4])]);
-        assert_eq!(Texts::<u8>::new(vec![]).find("is down").count(), 0);
+        assert_eq!(Texts::<u8>::new(vec![]).find("is down", |_| true).count(), 0);
     }
 
     proptest! {
@@ -141,7 +146,7 @@ mod tests {
         fn as_if_each_were_searched_for(texts in prop::collection::vec("[abé\u{10ffff}]{1,4}", 0..40), text in "[abé\u{10ffff}]{0,30}") {
             let all = Texts::new(texts.iter().map(|one| (one.as_str(), one.clone())).collect());
             let mut found: Vec<(usize, String)> = all
-                .find(&text)
+                .find(&text, |_| true)
                 .flat_map(|(range, uses)| uses.iter().map(move |one| (range.start, one.clone())))
                 .collect();
             let starts = text.char_indices().map(|(start, _)| start);

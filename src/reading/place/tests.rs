@@ -171,6 +171,14 @@ fn a_language_has_its_own_ways_to_say_where() {
         ("uber istanbulda gelmiyor", "en", "-"),
         ("rute di surabaya gak keluar", "id", "ID"),
         ("rute di surabaya gak keluar", "en", "-"),
+        ("spotify mati di Surabaya", "en", "ID"),
+        ("spotify mati di Roma", "en", "-"),
+        ("ganz leipzig kein netz", "de", "DE-SN"),
+        ("有广州的兄弟吗", "zh", "CN"),
+        ("nagpur walo jashn manao", "hi", "IN-MH"),
+        ("guys from cebu, same?", "en", "PH"),
+        ("tell me I'm not alone, people of Port Harcourt", "en", "NG"),
+        ("Manchester office reporting in", "en", "GB-ENG"),
     ] {
         let place = Places::embedded().read(text, None, Some(lang)).filter(|place| place.from == PlaceSource::Text);
         assert_eq!(place.map_or("-".to_owned(), |place| place.code.to_string()), region, "{lang}: {text}");

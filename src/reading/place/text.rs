@@ -25,8 +25,26 @@ const MOST_CUES: usize = 8;
 const TAG_WORDS: [&str; 4] = ["down", "caido", "caida", "caiu"];
 
 /// After a place, in languages whose prepositions follow: Japanese and Chinese, and Korean on the same word.
-const SPACELESS_AFTER: [&str; 11] =
-    ["で", "だけど", "ですが", "住み", "在住", "民だ", "这边", "這邊", "这里", "這裡", "地区"];
+const SPACELESS_AFTER: [&str; 18] = [
+    "で",
+    "だけど",
+    "ですが",
+    "住み",
+    "在住",
+    "民だ",
+    "这边",
+    "這邊",
+    "这里",
+    "這裡",
+    "地区",
+    "的兄弟",
+    "的朋友",
+    "的同学",
+    "的小伙伴",
+    "有冇人",
+    "有没有人",
+    "有沒有人",
+];
 const KOREAN_AFTER: [&str; 7] = ["에서", "에서도", "에서는", "에선", "인데", "인데요", "사는데"];
 /// In Turkish, on the same word or after an apostrophe; the longer first.
 const TURKISH_IN: [&str; 8] = ["dan", "den", "tan", "ten", "da", "de", "ta", "te"];
@@ -35,7 +53,10 @@ const SPACELESS_BEFORE: [&str; 5] = ["在", "ใน", "ที่", "อยู่
 /// Prepositions that keep their accent: without it they are words of other languages.
 const ACCENTED_BEFORE: [&str; 2] = ["à", "ở"];
 /// Prepositions that are believed in posts tagged as their language alone; a place after them may be in small letters.
-const LANGUAGE_BEFORE: [(&str, &[&str]); 3] = [("it", &["a", "ad"]), ("id", &["di"]), ("tl", &["sa"])];
+const LANGUAGE_BEFORE: [(&str, &[&str]); 4] =
+    [("it", &["a", "ad"]), ("id", &["di"]), ("tl", &["sa"]), ("de", &["ganz", "halb"])];
+/// Prepositions that are believed whatever the tag says, before a place of the countries where they are spoken.
+const HOME_BEFORE: [(&str, &[&str]); 2] = [("di", &["ID", "MY"]), ("sa", &["PH"])];
 /// What follows a place that is written in Latin letters, in posts tagged as its language.
 const LANGUAGE_AFTER: [(&str, &[&str]); 1] = [("hi", &["me", "mein", "mai"])];
 
@@ -96,7 +117,7 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         return next(in_run(&token.key).or_else(|| before_another_script(tokens, at)));
     }
     let cue = Cue::of(token);
-    let plain = cue.before() || leads_in(token, lang);
+    let plain = cue.before() || leads_in(token, lang) || of_people(tokens, at);
     let leads = (plain || cue.before_name()).then(|| after_preposition(tokens, at, plain));
     // In Indonesian and Italian the same word is a filler elsewhere.
     if let Some(first) = leads.filter(|first| first.is_some() || !cue.filler()) {
@@ -107,7 +128,8 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         let end = places.last().map_or(at + 1, |last| last.end);
         return (places, end);
     }
-    let name = with_ending(tokens, at)
+    let name = at_home(tokens, at)
+        .or_else(|| with_ending(tokens, at))
         .or_else(|| with_turkish_ending(tokens, at, lang))
         .or_else(|| before_people(tokens, at))
         .or_else(|| before_postposition(tokens, at, lang));
@@ -120,6 +142,20 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
     }
     let end = name.as_ref().map_or(at + 1, |name| name.end);
     (Vec::from_iter(name), end)
+}
+
+/// The place after a preposition of the language of its country: `mati di Surabaya`.
+fn at_home(tokens: &[Token], at: usize) -> Option<Name> {
+    let (_, countries) = HOME_BEFORE.iter().find(|(word, _)| tokens[at].key == *word)?;
+    let name = after_preposition(tokens, at, false).filter(|name| name.large)?;
+    let here = |candidate: &Candidate| countries.iter().any(|country| candidate.region.as_str().starts_with(country));
+    name.candidates.iter().all(here).then_some(name)
+}
+
+/// Whether a word says where those before it are: `people of Leeds`, `guys from cebu`.
+fn of_people(tokens: &[Token], at: usize) -> bool {
+    let people = at.checked_sub(1).and_then(|before| tokens.get(before)).is_some_and(|before| Cue::of(before).people());
+    people && matches!(tokens[at].key.as_str(), "of" | "from" | "de")
 }
 
 /// Whether a word is a preposition in the post's language, though it is none everywhere.

@@ -53,8 +53,13 @@ const SPACELESS_BEFORE: [&str; 5] = ["在", "ใน", "ที่", "อยู่
 /// Prepositions that keep their accent: without it they are words of other languages.
 const ACCENTED_BEFORE: [&str; 2] = ["à", "ở"];
 /// Prepositions that are believed in posts tagged as their language alone; a place after them may be in small letters.
-const LANGUAGE_BEFORE: [(&str, &[&str]); 4] =
-    [("it", &["a", "ad"]), ("id", &["di"]), ("tl", &["sa"]), ("de", &["ganz", "halb"])];
+const LANGUAGE_BEFORE: [(&str, &[&str]); 5] = [
+    ("it", &["a", "ad"]),
+    ("id", &["di", "se", "daerah", "area", "wilayah"]),
+    ("tl", &["sa"]),
+    ("de", &["ganz", "halb", "raum"]),
+    ("pl", &["w", "we"]),
+];
 /// Prepositions that are believed whatever the tag says, before a place of the countries where they are spoken.
 const HOME_BEFORE: [(&str, &[&str]); 2] = [("di", &["ID", "MY"]), ("sa", &["PH"])];
 /// What follows a place that is written in Latin letters, in posts tagged as its language.
@@ -114,7 +119,7 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         return next(in_hashtag(&token.key));
     }
     if token.key.starts_with(is_spaceless) {
-        return next(in_run(&token.key).or_else(|| before_another_script(tokens, at)));
+        return next(in_run(&token.key).or_else(|| before_another_script(tokens, at)).or_else(|| by_itself(token)));
     }
     let cue = Cue::of(token);
     let plain = cue.before() || leads_in(token, lang) || of_people(tokens, at);
@@ -128,7 +133,9 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         let end = places.last().map_or(at + 1, |last| last.end);
         return (places, end);
     }
-    let name = at_home(tokens, at)
+    let name = by_itself(token)
+        .map(|name| name.spanning(at, at + 1))
+        .or_else(|| at_home(tokens, at))
         .or_else(|| with_ending(tokens, at))
         .or_else(|| with_turkish_ending(tokens, at, lang))
         .or_else(|| before_people(tokens, at))
@@ -142,6 +149,12 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
     }
     let end = name.as_ref().map_or(at + 1, |name| name.end);
     (Vec::from_iter(name), end)
+}
+
+/// A large place that is all of a run of Korean, Chinese or Japanese letters, as posts begin there: `부산 카톡 안됨`.
+fn by_itself(token: &Token) -> Option<Name> {
+    let run = token.key.chars().all(|ch| is_spaceless(ch) || matches!(ch, '\u{ac00}'..='\u{d7a3}'));
+    name_of(&token.key).filter(|name| run && name.large && !name.also_word() && !name.also_person())
 }
 
 /// The place after a preposition of the language of its country: `mati di Surabaya`.

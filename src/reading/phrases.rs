@@ -254,8 +254,9 @@ impl Phrases {
         // 'is' is a word of Dutch too: what shows the most of its words is the language.
         let mut shown: BTreeMap<Option<usize>, BTreeSet<usize>> = BTreeMap::new();
         for found in &whole {
-            let phrase = self.phrases.get(found.phrase).filter(|phrase| phrase.sense == Sense::Common);
-            phrase.map(|phrase| shown.entry(phrase.lexicon).or_default().insert(found.phrase));
+            if let Some(phrase) = self.phrases.get(found.phrase).filter(|phrase| phrase.sense == Sense::Common) {
+                shown.entry(phrase.lexicon).or_default().insert(found.phrase);
+            }
         }
         let tagged = |lexicon: Option<usize>| usize::from(lexicon.is_some() && lexicon == language);
         let words = |lexicon: Option<usize>| shown.get(&lexicon).map_or(0, BTreeSet::len) + tagged(lexicon);

@@ -151,7 +151,7 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
     (Vec::from_iter(name), end)
 }
 
-/// A large place that is all of a run of Korean, Chinese or Japanese letters, as posts begin there: `부산 카톡 안됨`.
+/// A large place that is all of a run of Korean letters or of a script without spaces, as posts begin there: `부산 카톡 안됨`.
 fn by_itself(token: &Token) -> Option<Name> {
     let run = token.key.chars().all(|ch| is_spaceless(ch) || matches!(ch, '\u{ac00}'..='\u{d7a3}'));
     name_of(&token.key).filter(|name| run && name.large && !name.also_word() && !name.also_person())

@@ -32,6 +32,9 @@ const CLOSE: usize = 60;
 /// How far from each other may stand the hints of one report, in bytes.
 const BESIDE: usize = 100;
 
+/// How far from a part may stand the trouble that it is in, in bytes: 'my reels just spin'.
+const NEXT_TO: usize = 12;
+
 /// Judges a masked text.
 pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashSet<String>) -> Vec<Verdict> {
     let hits = strongest(hits);
@@ -123,8 +126,8 @@ fn is_failing(sense: Sense) -> bool {
     matches!(sense, Sense::Says(Group::Report | Group::Question) | Sense::Fails(_))
 }
 
-fn ranges(hits: &[Hit], wanted: impl Fn(Sense) -> bool) -> Vec<Range<usize>> {
-    hits.iter().filter(|hit| wanted(hit.sense)).map(|hit| hit.range.clone()).collect()
+fn ranges<'a>(hits: impl IntoIterator<Item = &'a Hit>, wanted: impl Fn(Sense) -> bool) -> Vec<Range<usize>> {
+    hits.into_iter().filter(|hit| wanted(hit.sense)).map(|hit| hit.range.clone()).collect()
 }
 
 /// The first of sorted ranges, none within another, that overlaps `range`.
@@ -286,12 +289,30 @@ impl Said {
         }
     }
 
+    /// The parts beside which something is wrong, where no phrase says more exactly what. `self.hits` are sorted.
+    fn parts_in_trouble(&self, unreal: &BTreeSet<usize>) -> HashSet<Range<usize>> {
+        let exact = ranges(self.hits.iter().map(|(_, hit)| hit), |sense| matches!(sense, Sense::Fails(_)));
+        let loose = |wanted: &dyn Fn(Sense) -> bool| -> Vec<(usize, Range<usize>)> {
+            let real = self.hits.iter().filter(|(clause, hit)| wanted(hit.sense) && !unreal.contains(clause));
+            let loose = real.filter(|(_, hit)| overlapping(&exact, &hit.range).is_none());
+            loose.map(|(clause, hit)| (*clause, hit.range.clone())).collect()
+        };
+        let troubles = loose(&|sense| sense == Sense::Says(Group::Trouble));
+        let beside_trouble = |(clause, part): &(usize, Range<usize>)| {
+            let after = troubles.partition_point(|(_, trouble)| trouble.start <= part.start);
+            let mut neighbours = troubles.iter().skip(after.saturating_sub(1)).take(2);
+            neighbours.any(|(other, trouble)| other == clause && distance(trouble, part) <= NEXT_TO)
+        };
+        loose(&is_part).into_iter().filter(beside_trouble).map(|(_, part)| part).collect()
+    }
+
     fn verdict(mut self, service: usize, echoes: &[&Hit]) -> Option<Verdict> {
         self.hits.sort_by_key(|(_, hit)| (hit.range.start, hit.range.end));
         self.hits.dedup();
         let tagged = self.mentions.iter().any(|mention| mention.down_tag);
         let unreal = self.clauses_with(&[Group::Past, Group::Hypothetical]);
         let fine = self.clauses_with(&[Group::Fine]);
+        let in_trouble = self.parts_in_trouble(&unreal);
         self.weigh_hints(&unreal);
         let last = |wanted: &dyn Fn(Sense) -> bool| {
             let real = self.hits.iter().filter(|(clause, _)| !unreal.contains(clause));
@@ -332,7 +353,9 @@ impl Said {
                 // 'the app works' says nothing of what fails.
                 return told.contains(clause) || !fine.contains(clause);
             }
-            !is_part(hit.sense) || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
+            !is_part(hit.sense)
+                || in_trouble.contains(&hit.range)
+                || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
         };
         let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));
         let mut hits: Vec<Hit> = hits.map(|(_, hit)| hit).collect();

@@ -32,7 +32,8 @@ pub enum Group {
     Veto,
     /// The place that the writer came to instead: 'running to {s}'.
     Refuge,
-    /// Something is wrong, perhaps with the writer's own device: 'stuck', 'no data'. A report where others have it too.
+    /// Something is wrong, perhaps with the writer's own device: 'stuck', 'no data'. A report where others have it too;
+    /// in a report, the part beside it fails.
     Trouble,
     /// Others have it too: 'the whole office', 'hers as well'.
     Shared,
@@ -206,8 +207,7 @@ impl Lexicon {
         let mut problems = Vec::new();
         for (word, sense, pattern) in competing() {
             let [spellings] = pattern.parts.as_slice() else { continue };
-            let shorter: Option<Vec<String>> =
-                spellings.iter().map(|spelling| shorter(&phrases, &spelling.text, sense)).collect();
+            let shorter: Option<Vec<String>> = spellings.texts().map(|text| shorter(&phrases, text, sense)).collect();
             if let Some(said) = shorter.and_then(|said| said.into_iter().next()) {
                 problems.push(word.problem(
                     format!("`{}` changes nothing", word.text),

@@ -3,6 +3,7 @@
 use super::fold::{Folded, is_boundary};
 use super::lexicon::Sense;
 use super::texts::Texts;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -34,16 +35,22 @@ pub struct Pattern {
     pub only_in_language: bool,
 }
 
-/// A run of text without a gap, in each of its spellings.
-pub type Part = Vec<Spelling>;
+/// A run of text without a gap, in each of its spellings. They are many, so they lie in one piece.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part {
+    /// The spellings, folded, one after the other.
+    texts: String,
+    /// Where each ends in `texts`.
+    spellings: Vec<(u32, Ending)>,
+}
 
-/// One way to write a part.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Spelling {
-    /// Folded.
-    pub text: String,
-    /// Whether it may end within a word.
-    open_end: bool,
+/// How a spelling ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    /// Where a word does.
+    Whole,
+    /// Perhaps within a word.
+    Open,
 }
 
 impl Pattern {
@@ -51,7 +58,7 @@ impl Pattern {
     /// What is wrong with the phrase, in words.
     pub fn parse(phrase: &str) -> Result<Pattern, &'static str> {
         let (only_in_language, phrase) = phrase.strip_prefix('~').map_or((false, phrase), |rest| (true, rest));
-        let parts: Vec<Part> = phrase.split("..").map(part).collect::<Result<_, _>>()?;
+        let parts: Vec<Part> = phrase.split("..").map(Part::parse).collect::<Result<_, _>>()?;
         if parts.len() > usize::from(u8::MAX) {
             return Err("it has too many gaps");
         }
@@ -59,21 +66,73 @@ impl Pattern {
     }
 }
 
-fn part(text: &str) -> Result<Part, &'static str> {
-    let mut spellings = Vec::new();
-    // Folded before it is multiplied.
-    let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
-    for text in alternatives(text.trim())? {
-        let spelling = Spelling::parse(&text)?;
-        // 'cant' is as common as 'can't', and some write it out.
-        let mut others = written_out(&spelling.text);
-        if spelling.text.contains('\'') {
-            others.push(spelling.text.replace('\'', ""));
+impl Part {
+    fn parse(text: &str) -> Result<Part, &'static str> {
+        // Folded before it is multiplied.
+        let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
+        let pieces = pieces(text.trim())?;
+        let number: usize = pieces.iter().map(Vec::len).fold(1, usize::saturating_mul);
+        if number > MOST_SPELLINGS {
+            return Err("it has too many alternatives");
         }
-        spellings.extend(others.into_iter().map(|text| Spelling { text, open_end: spelling.open_end }));
-        spellings.push(spelling);
+        let mut part = Part::default();
+        let mut text = String::new();
+        for mut which in 0..number {
+            text.clear();
+            let mut combinations = number;
+            for choices in &pieces {
+                combinations /= choices.len();
+                text.push_str(choices.get(which / combinations).copied().unwrap_or_default());
+                which %= combinations;
+            }
+            part.add(&text)?;
+        }
+        Ok(part)
     }
-    Ok(spellings)
+
+    /// Adds one choice of alternatives in all the ways that people write it.
+    fn add(&mut self, text: &str) -> Result<(), &'static str> {
+        let text = text.trim();
+        let (ending, text) = text.strip_suffix('*').map_or((Ending::Whole, text), |rest| (Ending::Open, rest));
+        if text.contains('*') {
+            return Err("`*` may only stand at the end of a part");
+        }
+        if text.contains(['|', '(', ')']) {
+            return Err("`|` may only stand within `(` and `)`");
+        }
+        let text = text.trim();
+        // A choice may bring spaces and letters together.
+        let text = if is_run_together(text) { Cow::Owned(Folded::text_of(text)) } else { Cow::Borrowed(text) };
+        if text.is_empty() {
+            return Err("there is nothing to look for");
+        }
+        self.push([&*text], ending);
+        if text.contains('\'') {
+            // 'cant' is as common as 'can't', and some write it out.
+            self.push(text.split('\''), ending);
+            written_out(&text).iter().for_each(|text| self.push([text.as_str()], ending));
+        }
+        Ok(())
+    }
+
+    fn push<'a>(&mut self, pieces: impl IntoIterator<Item = &'a str>, ending: Ending) {
+        self.texts.extend(pieces);
+        self.spellings.push((self.texts.len() as u32, ending));
+    }
+
+    /// Each spelling.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        self.spellings().map(|(text, _)| text)
+    }
+
+    fn spellings(&self) -> impl Iterator<Item = (&str, Ending)> {
+        let mut start = 0;
+        self.spellings.iter().map(move |&(end, ending)| {
+            let text = self.texts.get(start..end as usize).unwrap_or_default();
+            start = end as usize;
+            (text, ending)
+        })
+    }
 }
 
 /// A text with its English negations as whole words: `can't load` → `cannot load`, `can not load`.
@@ -95,44 +154,17 @@ fn written_out(text: &str) -> Vec<String> {
     made
 }
 
-/// A text with each choice of `(a|b)` made.
-fn alternatives(text: &str) -> Result<Vec<String>, &'static str> {
-    let mut made = vec![String::new()];
+/// What follows each other in a text, with the choices of each `(a|b)`.
+fn pieces(text: &str) -> Result<Vec<Vec<&str>>, &'static str> {
+    let mut pieces = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('(') {
         let (choices, after) = after.split_once(')').ok_or("`(` without `)`")?;
-        let with = |start: &String, choice: &str| {
-            let mut text = String::with_capacity(start.len() + before.len() + choice.len() + after.len());
-            text.extend([start, before, choice]);
-            text
-        };
-        made = made.iter().flat_map(|start| choices.split('|').map(move |choice| with(start, choice))).collect();
-        if made.len() > MOST_SPELLINGS {
-            return Err("it has too many alternatives");
-        }
+        pieces.extend([vec![before], choices.split('|').collect()]);
         rest = after;
     }
-    Ok(made.into_iter().map(|start| start + rest).collect())
-}
-
-impl Spelling {
-    fn parse(text: &str) -> Result<Spelling, &'static str> {
-        let text = text.trim();
-        let (open_end, text) = text.strip_suffix('*').map_or((false, text), |rest| (true, rest));
-        if text.contains('*') {
-            return Err("`*` may only stand at the end of a part");
-        }
-        if text.contains(['|', '(', ')']) {
-            return Err("`|` may only stand within `(` and `)`");
-        }
-        let text = text.trim();
-        // A choice may bring spaces and letters together.
-        let text = if is_run_together(text) { Folded::text_of(text) } else { text.to_owned() };
-        if text.is_empty() {
-            return Err("there is nothing to look for");
-        }
-        Ok(Spelling { text, open_end })
-    }
+    pieces.push(vec![rest]);
+    Ok(pieces)
 }
 
 /// Whether a text may have two spaces or three of a letter in a row.
@@ -170,7 +202,7 @@ struct Phrase {
 struct Use {
     phrase: u32,
     part: u8,
-    open_end: bool,
+    ending: Ending,
 }
 
 /// A phrase that all parts of were found.
@@ -190,18 +222,16 @@ pub struct Phrases {
 impl Phrases {
     /// Each with what it says, and the place of the lexicon that it is from.
     pub fn new<'a>(patterns: impl IntoIterator<Item = (&'a Pattern, Sense, Option<usize>)>) -> Phrases {
-        let mut phrases = Vec::new();
-        let mut texts = Vec::new();
-        for (pattern, sense, lexicon) in patterns {
-            for (part, spellings) in pattern.parts.iter().enumerate() {
-                texts.extend(spellings.iter().map(|&Spelling { ref text, open_end }| {
-                    let phrase = phrases.len() as u32;
-                    (text.as_str(), Use { phrase, part: part as u8, open_end })
-                }));
-            }
+        let mut phrases: Vec<Phrase> = Vec::new();
+        let texts = patterns.into_iter().flat_map(|(pattern, sense, lexicon)| {
+            let phrase = phrases.len() as u32;
             let &Pattern { ref parts, only_in_language } = pattern;
             phrases.push(Phrase { sense, lexicon, parts: parts.len() as u8, only_in_language });
-        }
+            parts.iter().enumerate().flat_map(move |(place, part)| {
+                let used = move |ending| Use { phrase, part: place as u8, ending };
+                part.spellings().map(move |(text, ending)| (text, used(ending)))
+            })
+        });
         Phrases { texts: Texts::new(texts), phrases }
     }
 
@@ -223,7 +253,7 @@ impl Phrases {
             for used in uses {
                 let phrase = used.phrase as usize;
                 let Some(begun) = begun.get_mut(phrase).filter(|begun| **begun >= used.part) else { continue };
-                if !(used.open_end || ends_word) {
+                if used.ending == Ending::Whole && !ends_word {
                     continue;
                 }
                 if self.parts(phrase) == 1 {

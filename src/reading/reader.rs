@@ -299,9 +299,20 @@ mod tests {
         assert!(said(&apart).is_empty());
     }
 
+    fn symptoms(text: &str) -> Vec<Symptom> {
+        read(text).into_iter().flat_map(|reading| reading.symptoms).collect()
+    }
+
+    #[test]
+    fn a_part_that_is_in_trouble_fails_if_something_does() {
+        assert_eq!(symptoms("instagram is acting up. my reels just spin"), [Symptom::Playback]);
+        assert_eq!(symptoms("instagram is acting up. my cousin loves reels"), []);
+        assert_eq!(symptoms("instagram is acting up. last year my reels just spun"), []);
+        assert!(said("instagram reels that spin").is_empty());
+    }
+
     #[test]
     fn a_name_may_say_which_part_is_meant() {
-        let symptoms = |text: &str| read(text).into_iter().flat_map(|reading| reading.symptoms).collect::<Vec<_>>();
         assert_eq!(symptoms("is dynamodb down"), [Symptom::Other]);
         assert_eq!(symptoms("is aws down"), []);
     }

@@ -18,7 +18,7 @@ pub struct Texts<T> {
 
 impl<T> Texts<T> {
     /// Texts in any order; empty ones are never found.
-    pub fn new(entries: Vec<(&str, T)>) -> Texts<T> {
+    pub fn new<'a>(entries: impl IntoIterator<Item = (&'a str, T)>) -> Texts<T> {
         // By what they begin with, so that few comparisons have to go and look for the texts themselves.
         let mut entries: Vec<(u128, &str, T)> =
             entries.into_iter().map(|(text, used)| (beginning(text), text, used)).collect();

@@ -20,6 +20,15 @@ fn an_incident_in_progress_reads_as_one() {
 }
 
 #[test]
+fn the_facts_stand_in_a_column() {
+    let mut file = finished();
+    file.incident.state = State::Recovering;
+    let text = told(&file, Tz::UTC).text(100, Ink::default());
+    assert!(text.contains("\n  Probably ended  5 March 2024,"), "{text}");
+    assert!(text.contains("\n  State           recovering,"), "{text}");
+}
+
+#[test]
 fn a_retraction_is_said_in_the_open() {
     let mut file = finished();
     file.incident.retracted_at = Some(fixture::at("22:00"));

@@ -27,8 +27,9 @@ pub(super) fn render(timeline: &Timeline, width: usize, ink: Ink) -> String {
         });
     }
     page.line("");
+    let widest = timeline.facts.iter().map(|fact| fact.label.width()).max().unwrap_or(0);
     for fact in &timeline.facts {
-        page.hanging(&format!("  {:<13}", fact.label), &fact.text);
+        page.hanging(&format!("  {:<widest$}  ", fact.label), &fact.text);
     }
     bars(&mut page, timeline);
     places(&mut page, timeline);

@@ -51,6 +51,8 @@ struct Tally {
     symptoms: usize,
     symptoms_right: usize,
     surfaces_right: usize,
+    places_stated: usize,
+    /// Those of posts that are heard.
     places: usize,
     places_right: usize,
     no_places: usize,
@@ -114,6 +116,8 @@ impl Tally {
                 self.surfaces_right += usize::from(found.surfaces == label.surfaces);
             }
         }
+        let states_place = wanted.region.is_some_and(|region| region != Region::WORLD);
+        self.places_stated += usize::from(states_place);
         // A region is read only of a post that is counted.
         match wanted.region {
             Some(Region::WORLD) if !got.is_empty() => {
@@ -171,7 +175,9 @@ fn measure(set: &str, show_wrong: bool) -> Tally {
     }
     println!("{}", all.row("all"));
     println!(
-        "\nregion: {:.1}% right of {} that state one, {:.1}% wrong of {} that state none",
+        "\nregion: {:.1}% right of {} that state one, {:.1}% of those {} that are heard; {:.1}% wrong of {} that state none",
+        Tally::share(all.places_right, all.places_stated),
+        all.places_stated,
         Tally::share(all.places_right, all.places),
         all.places,
         Tally::share(all.places_invented, all.no_places),
@@ -186,6 +192,7 @@ struct Floor {
     false_reports: f64,
     symptoms: f64,
     surfaces: f64,
+    /// Of all posts that state a place: of those that are heard, hearing more of them may lower it.
     places: f64,
 }
 
@@ -195,7 +202,7 @@ impl Tally {
         assert!(Tally::share(self.false_reports, self.negatives) <= floor.false_reports);
         assert!(Tally::share(self.symptoms_right, self.symptoms) >= floor.symptoms);
         assert!(Tally::share(self.surfaces_right, self.symptoms) >= floor.surfaces);
-        assert!(Tally::share(self.places_right, self.places) >= floor.places);
+        assert!(Tally::share(self.places_right, self.places_stated) >= floor.places);
         assert!(Tally::share(self.places_invented, self.no_places) <= 2.0);
     }
 }
@@ -203,27 +210,29 @@ impl Tally {
 #[test]
 fn the_set_to_tune_on_is_read_well() {
     let tally = measure("tune", true);
-    assert!(Tally::share(tally.kind_right, tally.posts) >= 98.5);
+    assert!(Tally::share(tally.kind_right, tally.posts) >= 99.0);
     let strangers = measure("strangers-tune", true);
-    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 97.0);
+    assert!(Tally::share(strangers.kind_right, strangers.posts) >= 98.0);
     let hard = measure("hard-tune", true);
-    assert!(Tally::share(hard.kind_right, hard.posts) >= 93.3);
+    assert!(Tally::share(hard.kind_right, hard.posts) >= 94.5);
+    let plain = measure("plain-tune", true);
+    assert!(Tally::share(plain.kind_right, plain.posts) >= 96.3);
 }
 
 #[test]
 fn the_reported_set_is_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 95.6, false_reports: 2.5, symptoms: 90.9, surfaces: 98.6, places: 96.5 };
+    let floor = Floor { kinds: 95.9, false_reports: 2.2, symptoms: 91.0, surfaces: 98.6, places: 96.5 };
     measure("report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 84.5, false_reports: 12.4, symptoms: 83.9, surfaces: 98.1, places: 74.9 };
+    let floor = Floor { kinds: 85.5, false_reports: 12.4, symptoms: 84.5, surfaces: 98.5, places: 65.5 };
     measure("strangers-report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn hard_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 74.9, false_reports: 12.1, symptoms: 75.6, surfaces: 96.8, places: 63.3 };
+    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 78.6, surfaces: 97.0, places: 49.5 };
     measure("hard-report", false).assert_reaches(&floor);
 }

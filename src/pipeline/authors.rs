@@ -4,7 +4,7 @@
 use super::person::Persons;
 use crate::minute::Minute;
 use crate::post::Post;
-use crate::reading::place::{COUNTED_CONFIDENCE, Places};
+use crate::reading::place::{COUNTED_CONFIDENCE, Places, Services};
 use crate::reading::{Kind, Reader};
 use crate::region::Region;
 use crate::source::profiles::{self, Place};
@@ -65,7 +65,7 @@ impl profiles::Authors for Authors {
     }
 
     fn learn(&self, post: &Post, about: Option<&str>, now: DateTime<Utc>) {
-        let place = about.and_then(|about| Places::embedded().read("", Some(about), None));
+        let place = about.and_then(|about| Places::embedded().read("", &Services::default(), Some(about), None));
         let region =
             place.filter(|place| place.confidence >= COUNTED_CONFIDENCE).map_or(Region::WORLD, |place| place.code);
         let author = self.persons.author(&post.source, &post.author);

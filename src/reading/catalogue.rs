@@ -5,6 +5,7 @@ use super::lexicon::Lexicon;
 use super::phrases::{Pattern, SYNTAX};
 use super::problem::{DataFile, Problem, Word};
 use super::{Dialect, ServiceId, Symptom, words};
+use crate::region::Region;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -42,6 +43,8 @@ pub struct Service {
     pub networks: Vec<u32>,
     /// The source of posts that it is itself: a platform that is down cannot report itself.
     pub source: Option<String>,
+    /// The one country that it serves: which of several places of a name is meant.
+    pub country: Option<Region>,
     defined: Word,
 }
 
@@ -124,6 +127,7 @@ struct Entry {
     notices: Option<Notices>,
     #[serde(default)]
     networks: Vec<u32>,
+    country: Option<Region>,
     source: Option<String>,
 }
 
@@ -248,6 +252,7 @@ impl Entry {
             notices: self.notices,
             networks: self.networks,
             source: self.source,
+            country: self.country,
             defined,
         }
     }
@@ -274,6 +279,7 @@ impl Service {
         self.notices = added.notices.or(self.notices.take());
         self.networks.extend(added.networks);
         self.source = added.source.or(self.source.take());
+        self.country = added.country.or(self.country);
     }
 
     /// Its entries beside its names that cannot be looked for, are there twice, or that nothing asks for.

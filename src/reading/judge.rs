@@ -32,7 +32,7 @@ const CLOSE: usize = 60;
 /// How far from each other may stand the hints of one report, in bytes.
 const BESIDE: usize = 100;
 
-/// How far from a part may stand the trouble that it is in, in bytes: 'my reels just spin'.
+/// How far after a part may stand the trouble that it is in, in bytes: 'my reels just spin'.
 const NEXT_TO: usize = 12;
 
 /// Judges a masked text.
@@ -126,8 +126,8 @@ fn is_failing(sense: Sense) -> bool {
     matches!(sense, Sense::Says(Group::Report | Group::Question) | Sense::Fails(_))
 }
 
-fn ranges<'a>(hits: impl IntoIterator<Item = &'a Hit>, wanted: impl Fn(Sense) -> bool) -> Vec<Range<usize>> {
-    hits.into_iter().filter(|hit| wanted(hit.sense)).map(|hit| hit.range.clone()).collect()
+fn ranges(hits: &[Hit], wanted: impl Fn(Sense) -> bool) -> Vec<Range<usize>> {
+    hits.iter().filter(|hit| wanted(hit.sense)).map(|hit| hit.range.clone()).collect()
 }
 
 /// The first of sorted ranges, none within another, that overlaps `range`.
@@ -176,6 +176,7 @@ fn meant(text: &str, lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<
             .iter()
             .filter(failing)
             .any(|hit| names(hit, &list) || !hit.names_service && beside(hit) || stated(hit));
+        let recalled = hits.iter().any(|hit| says(hit, Group::Echo) && names(hit, &list));
         // 'Is max down', and 'max down?'.
         let as_question = |hit: &Hit| {
             hit.range.start < list.range.start || text.get(hit.range.clone()).is_some_and(|said| said.ends_with('?'))
@@ -196,7 +197,7 @@ fn meant(text: &str, lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<
             .filter_map(|hit| if let Sense::Near(service) = hit.sense { Some(service) } else { None })
             .collect();
         list.mentions.retain(|mention| {
-            let shown = if mention.case == Case::Any { spoken } else { reported };
+            let shown = recalled || if mention.case == Case::Any { spoken } else { reported };
             let near = near.contains(&mention.service);
             let meant = if mention.case == Case::Small {
                 asked || near && (spoken || hits.iter().any(part_fails))
@@ -289,21 +290,18 @@ impl Said {
         }
     }
 
-    /// The parts beside which something is wrong, where no phrase says more exactly what. `self.hits` are sorted.
+    /// The parts of which the next words say that something is wrong. `self.hits` are sorted.
     fn parts_in_trouble(&self, unreal: &BTreeSet<usize>) -> HashSet<Range<usize>> {
-        let exact = ranges(self.hits.iter().map(|(_, hit)| hit), |sense| matches!(sense, Sense::Fails(_)));
-        let loose = |wanted: &dyn Fn(Sense) -> bool| -> Vec<(usize, Range<usize>)> {
+        let real = |wanted: &dyn Fn(Sense) -> bool| -> Vec<(usize, Range<usize>)> {
             let real = self.hits.iter().filter(|(clause, hit)| wanted(hit.sense) && !unreal.contains(clause));
-            let loose = real.filter(|(_, hit)| overlapping(&exact, &hit.range).is_none());
-            loose.map(|(clause, hit)| (*clause, hit.range.clone())).collect()
+            real.map(|(clause, hit)| (*clause, hit.range.clone())).collect()
         };
-        let troubles = loose(&|sense| sense == Sense::Says(Group::Trouble));
-        let beside_trouble = |(clause, part): &(usize, Range<usize>)| {
-            let after = troubles.partition_point(|(_, trouble)| trouble.start <= part.start);
-            let mut neighbours = troubles.iter().skip(after.saturating_sub(1)).take(2);
-            neighbours.any(|(other, trouble)| other == clause && distance(trouble, part) <= NEXT_TO)
+        let troubles = real(&|sense| sense == Sense::Says(Group::Trouble));
+        let in_trouble = |(clause, part): &(usize, Range<usize>)| {
+            let next = troubles.get(troubles.partition_point(|(_, trouble)| trouble.start < part.end));
+            next.is_some_and(|(other, trouble)| other == clause && distance(trouble, part) <= NEXT_TO)
         };
-        loose(&is_part).into_iter().filter(beside_trouble).map(|(_, part)| part).collect()
+        real(&is_part).into_iter().filter(in_trouble).map(|(_, part)| part).collect()
     }
 
     fn verdict(mut self, service: usize, echoes: &[&Hit]) -> Option<Verdict> {
@@ -353,9 +351,8 @@ impl Said {
                 // 'the app works' says nothing of what fails.
                 return told.contains(clause) || !fine.contains(clause);
             }
-            !is_part(hit.sense)
-                || in_trouble.contains(&hit.range)
-                || !exact.contains(clause) && (tagged && exact.is_empty() || stated.contains(clause))
+            let fails = || tagged && exact.is_empty() || stated.contains(clause) || in_trouble.contains(&hit.range);
+            !is_part(hit.sense) || !exact.contains(clause) && fails()
         };
         let hits = self.hits.into_iter().filter(|(clause, hit)| decides(hit.sense, kind) && heard(clause, hit));
         let mut hits: Vec<Hit> = hits.map(|(_, hit)| hit).collect();

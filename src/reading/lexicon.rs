@@ -33,7 +33,7 @@ pub enum Group {
     /// The place that the writer came to instead: 'running to {s}'.
     Refuge,
     /// Something is wrong, perhaps with the writer's own device: 'stuck', 'no data'. A report where others have it too;
-    /// in a report, the part beside it fails.
+    /// in a report, the part right before it fails.
     Trouble,
     /// Others have it too: 'the whole office', 'hers as well'.
     Shared,

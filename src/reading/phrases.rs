@@ -110,7 +110,9 @@ impl Part {
         if text.contains('\'') {
             // 'cant' is as common as 'can't', and some write it out.
             self.push(text.split('\''), ending);
-            written_out(&text).iter().for_each(|text| self.push([text.as_str()], ending));
+            for text in &written_out(&text) {
+                self.push([text.as_str()], ending);
+            }
         }
         Ok(())
     }

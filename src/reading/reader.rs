@@ -6,10 +6,11 @@ use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Sense};
 use super::names::{Case, Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases};
-use super::place::Places;
+use super::place::{Places, Services};
 use super::problem::Word;
 use super::{Kind, PlaceSource, PostReading, Reading, ServiceId, Span, Stage, Surface, Symptom};
 use crate::post::{Notice, Post};
+use crate::region::Region;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
@@ -86,10 +87,13 @@ impl Reader {
             Vec::new()
         };
         // Where the author is matters only for a post that is counted, and takes longer to read.
-        let place = || self.places.read(text, post.location.as_deref(), post.lang.as_deref());
-        let region = if readings.is_empty() { None } else { place() };
+        if readings.is_empty() {
+            return PostReading { readings, region: None };
+        }
+        let services = self.services(text, &readings);
+        let region = self.places.read(text, &services, post.location.as_deref(), post.lang.as_deref());
         if region.is_some_and(|place| place.from == PlaceSource::Text) {
-            self.add_place(&mut readings, text, post.lang.as_deref());
+            self.add_place(&mut readings, text, &services, post.lang.as_deref());
         }
         PostReading { readings, region }
     }
@@ -114,8 +118,8 @@ impl Reader {
     }
 
     /// Adds the words that say where the author is to what decided each reading.
-    fn add_place(&self, readings: &mut [Reading], text: &str, lang: Option<&str>) {
-        for range in self.places.said(text, lang) {
+    fn add_place(&self, readings: &mut [Reading], text: &str, services: &Services, lang: Option<&str>) {
+        for range in self.places.said(text, services, lang) {
             let (start, end) = (range.start, range.end);
             let Some(part) = text.get(range) else { continue };
             let means = "says where the author is".to_owned();
@@ -123,6 +127,17 @@ impl Reader {
                 reading.why.push(Span { text: part.to_owned(), start, end, means: means.clone() });
             }
         }
+    }
+
+    fn services(&self, text: &str, readings: &[Reading]) -> Services {
+        let folded = Folded::new(text);
+        let (mentions, _) = self.names.find(text, &folded);
+        let bytes = mentions.into_iter().map(|mention| folded.origin(mention.range));
+        let mut countries: Vec<Option<Region>> =
+            readings.iter().map(|reading| self.catalogue.get(reading.service.as_str())?.country).collect();
+        countries.dedup();
+        let country = if let [country] = countries.as_slice() { *country } else { None };
+        Services { names: bytes.map(|(start, end)| start as usize..end as usize).collect(), country }
     }
 
     fn language(&self, post: &Post) -> Option<usize> {
@@ -347,6 +362,7 @@ mod tests {
         assert_eq!(said("my bt router blinks at me, no internet"), report("bt"));
         assert_eq!(said("solve for x, it is not working"), []);
         assert_eq!(said("The signal here is bad and nothing is working"), []);
+        assert_eq!(said("Yesterday's Zoom outage explained"), [("zoom".to_owned(), Kind::Echo)]);
     }
 
     #[test]

@@ -135,16 +135,16 @@ mod tests {
 
     #[test]
     fn each_text_is_found_at_each_place() {
-        let texts = Texts::new(vec![("is", 0), ("is down", 1), ("down", 2), ("is", 3), ("落ち", 4), ("", 5)]);
+        let texts = Texts::new([("is", 0), ("is down", 1), ("down", 2), ("is", 3), ("落ち", 4), ("", 5)]);
         let found: Vec<_> = texts.find("is down 落ち", |_| true).map(|(range, uses)| (range, uses.to_vec())).collect();
         assert_eq!(found, [(0..2, vec![0, 3]), (0..7, vec![1]), (3..7, vec![2]), (8..14, vec![4])]);
-        assert_eq!(Texts::<u8>::new(vec![]).find("is down", |_| true).count(), 0);
+        assert_eq!(Texts::<u8>::new([]).find("is down", |_| true).count(), 0);
     }
 
     proptest! {
         #[test]
         fn as_if_each_were_searched_for(texts in prop::collection::vec("[abé\u{10ffff}]{1,4}", 0..40), text in "[abé\u{10ffff}]{0,30}") {
-            let all = Texts::new(texts.iter().map(|one| (one.as_str(), one.clone())).collect());
+            let all: Texts<String> = Texts::new(texts.iter().map(|one| (one.as_str(), one.clone())));
             let mut found: Vec<(usize, String)> = all
                 .find(&text, |_| true)
                 .flat_map(|(range, uses)| uses.iter().map(move |one| (range.start, one.clone())))

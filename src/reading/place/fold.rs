@@ -30,6 +30,8 @@ pub(super) struct Token<'a> {
     pub hashtag: bool,
     /// The country or part whose flag this is.
     pub flag: Option<Region>,
+    /// The word is of a service's name.
+    pub service: bool,
 }
 
 impl Token<'_> {
@@ -94,13 +96,21 @@ pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
         }
         if let Some((flag, length)) = flag(rest) {
             let (raw, after) = rest.split_at(length);
-            tokens.push(Token { raw, start, key: String::new(), gap: Gap::Hard, hashtag: false, flag: Some(flag) });
+            tokens.push(Token {
+                raw,
+                start,
+                key: String::new(),
+                gap: Gap::Hard,
+                hashtag: false,
+                flag: Some(flag),
+                service: false,
+            });
             (rest, gap) = (after, Gap::Hard);
             continue;
         }
         if is_word(first) {
             let (raw, after) = rest.split_at(word_length(rest, first));
-            tokens.push(Token { raw, start, key: fold(raw), gap, hashtag, flag: None });
+            tokens.push(Token { raw, start, key: fold(raw), gap, hashtag, flag: None, service: false });
             (rest, gap, hashtag) = (after, Gap::Soft, false);
             if is_abbreviation(raw) {
                 rest = rest.trim_start_matches('.');

@@ -20,6 +20,15 @@ pub const COUNTED_CONFIDENCE: f64 = 0.5;
 /// What is left of a language's share of speakers in one country, since the language is often wrong.
 const LANGUAGE_TRUST: f64 = 0.45;
 
+/// What is known of the services that a post names.
+#[derive(Clone, Debug, Default)]
+pub struct Services {
+    /// The bytes of the text that name them.
+    pub names: Vec<Range<usize>>,
+    /// The country that they serve, if it is one.
+    pub country: Option<Region>,
+}
+
 /// The reader of places. It holds nothing: the tables are searched where they lie in the program.
 #[derive(Clone, Copy, Debug)]
 pub struct Places(());
@@ -31,17 +40,17 @@ impl Places {
     }
 
     /// Where the author of a post is. `location` is the author's own words on it, `lang` a BCP 47 tag.
-    pub fn read(&self, text: &str, location: Option<&str>, lang: Option<&str>) -> Option<Place> {
+    pub fn read(&self, text: &str, services: &Services, location: Option<&str>, lang: Option<&str>) -> Option<Place> {
         let place = |from: PlaceSource| move |(code, confidence): (Region, f64)| Place { code, from, confidence };
-        let said = text::read(text, lang).map(|said| (said.region, said.confidence));
+        let said = text::read(text, services, lang).map(|said| (said.region, said.confidence));
         said.map(place(PlaceSource::Text))
             .or_else(|| location.and_then(location::read).map(place(PlaceSource::Location)))
             .or_else(|| lang.and_then(language).map(place(PlaceSource::Language)))
     }
 
     /// The bytes of a post's own words that say where its author is, empty where they do not.
-    pub fn said(&self, text: &str, lang: Option<&str>) -> Vec<Range<usize>> {
-        text::read(text, lang).map(|said| said.ranges).unwrap_or_default()
+    pub fn said(&self, text: &str, services: &Services, lang: Option<&str>) -> Vec<Range<usize>> {
+        text::read(text, services, lang).map(|said| said.ranges).unwrap_or_default()
     }
 
     /// Whether the end of a hashtag is a place: `uk` in `#tiktokdownuk`.
@@ -61,7 +70,7 @@ impl Places {
         let part = code.contains('-').then(|| code.to_owned());
         let ways = part.into_iter().chain([name.to_owned(), format!("{name}, {code}")]);
         let sure = |place: Place| place.code == region && place.confidence >= COUNTED_CONFIDENCE;
-        ways.into_iter().find(|words| self.read("", Some(words), None).is_some_and(sure))
+        ways.into_iter().find(|words| self.read("", &Services::default(), Some(words), None).is_some_and(sure))
     }
 
     /// Whether a post can be counted in the region.

@@ -215,7 +215,7 @@ pub(super) fn goes_on(tokens: &[Token], name: &Name) -> bool {
         return false;
     };
     let small = next.raw.chars().next().is_some_and(|first| !first.is_uppercase());
-    let word = next.is_upper() || small || Cue::of(next).is_some();
+    let word = next.is_upper() || small || next.service || Cue::of(next).is_some();
     !word && name_at(tokens, name.end).is_none()
 }
 

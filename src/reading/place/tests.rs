@@ -10,12 +10,12 @@ const ACCURACY: f64 = 0.96;
 const WRONG_WHERE_NONE: f64 = 0.02;
 
 fn located(text: &str) -> String {
-    let place = Places::embedded().read("", Some(text), None);
+    let place = Places::embedded().read("", &Services::default(), Some(text), None);
     place.map_or("-".to_owned(), |place| place.code.to_string())
 }
 
 fn said(text: &str) -> String {
-    let place = Places::embedded().read(text, None, None);
+    let place = Places::embedded().read(text, &Services::default(), None, None);
     place.map_or("-".to_owned(), |place| place.code.to_string())
 }
 
@@ -184,16 +184,50 @@ fn a_language_has_its_own_ways_to_say_where() {
         ("guys from cebu, same?", "en", "PH"),
         ("tell me I'm not alone, people of Port Harcourt", "en", "NG"),
         ("Manchester office reporting in", "en", "GB-ENG"),
+        ("my mate in Leeds gets it too and I'm in Cardiff", "en", "GB-WLS"),
+        ("my mate in Leeds gets it", "en", "GB-ENG"),
+        ("Störung Hannover seit 9 Uhr", "de", "DE-NI"),
+        ("카톡 안됨 부산임", "ko", "KR"),
+        ("坐標台北，掛了", "zh", "TW"),
+        ("واتساب معلق بالرياض", "ar", "SA"),
+        ("اهل الكويت شغال عندكم؟", "ar", "KW"),
     ] {
-        let place = Places::embedded().read(text, None, Some(lang)).filter(|place| place.from == PlaceSource::Text);
+        let place = Places::embedded()
+            .read(text, &Services::default(), None, Some(lang))
+            .filter(|place| place.from == PlaceSource::Text);
         assert_eq!(place.map_or("-".to_owned(), |place| place.code.to_string()), region, "{lang}: {text}");
     }
 }
 
 #[test]
+fn a_service_beside_a_place_makes_no_name_of_it() {
+    let read = |text: &str, names: &[std::ops::Range<usize>]| {
+        let services = Services { names: names.to_vec(), country: None };
+        Places::embedded().read(text, &services, None, None).map(|place| place.code.to_string())
+    };
+    assert_eq!(read("in Leeds Vodafone is dead", &[]), None);
+    assert_eq!(read("in Leeds Vodafone is dead", &[9..17]).as_deref(), Some("GB-ENG"));
+    assert_eq!(read("Vodafone Leeds? no signal", &[]), None);
+    assert_eq!(read("Vodafone Leeds? no signal", &[0..8]).as_deref(), Some("GB-ENG"));
+}
+
+#[test]
+fn a_service_of_one_country_says_which_place_is_meant() {
+    let read = |country: Option<&str>| {
+        let country = country.map(|code| code.parse().unwrap());
+        let services = Services { names: Vec::new(), country };
+        Places::embedded().read("down in Newcastle", &services, None, None).map(|place| place.code.to_string())
+    };
+    assert_eq!(read(None), None);
+    assert_eq!(read(Some("AU")).as_deref(), Some("AU-NSW"));
+    assert_eq!(read(Some("GB")).as_deref(), Some("GB-ENG"));
+    assert_eq!(read(Some("JP")), None);
+}
+
+#[test]
 fn words_go_before_location_and_location_before_language() {
     let read = |text: &str, location, lang| {
-        let place = Places::embedded().read(text, location, lang);
+        let place = Places::embedded().read(text, &Services::default(), location, lang);
         place.map(|place| (place.code.to_string(), place.from))
     };
     let expected = |code: &str, from| Some((code.to_owned(), from));
@@ -209,10 +243,10 @@ fn words_go_before_location_and_location_before_language() {
 #[test]
 fn only_a_language_is_too_weak_to_count() {
     for (lang, _) in LANGUAGES.lines() {
-        let place = Places::embedded().read("", None, Some(lang)).unwrap();
+        let place = Places::embedded().read("", &Services::default(), None, Some(lang)).unwrap();
         assert!(place.confidence < COUNTED_CONFIDENCE, "{lang}");
     }
-    let place = Places::embedded().read("", Some("Birmingham"), None).unwrap();
+    let place = Places::embedded().read("", &Services::default(), Some("Birmingham"), None).unwrap();
     assert!(place.confidence >= COUNTED_CONFIDENCE && place.confidence < 0.9);
 }
 
@@ -233,7 +267,7 @@ proptest! {
     #[test]
     fn any_text_is_read_without_a_panic(text in "\\PC{0,80}", location in ".{0,60}", lang in ".{0,8}") {
         let places = Places::embedded();
-        if let Some(place) = places.read(&text, Some(&location), Some(&lang)) {
+        if let Some(place) = places.read(&text, &Services::default(), Some(&location), Some(&lang)) {
             prop_assert!(places.known(place.code) && place.code != Region::WORLD);
             prop_assert!((0.0..=1.0).contains(&place.confidence));
         }
@@ -252,7 +286,7 @@ proptest! {
     ) {
         let text = words.join(joint);
         let places = Places::embedded();
-        for place in [places.read(&text, None, None), places.read("", Some(&text), None)].into_iter().flatten() {
+        for place in [places.read(&text, &Services::default(), None, None), places.read("", &Services::default(), Some(&text), None)].into_iter().flatten() {
             prop_assert!(places.known(place.code) && place.code != Region::WORLD);
             prop_assert!((0.0..=1.0).contains(&place.confidence));
         }

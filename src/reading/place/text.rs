@@ -1,6 +1,7 @@
 //! The places that a post's own words say: after a preposition (`down in Mumbai`), before a word for those who are
 //! there (`UK users`), between marks (`all out, Leeds.`), as a flag, or at the end of a hashtag (`#tiktokdownuk`).
 
+use super::Services;
 use super::fold::{Gap, Token, is_spaceless, tokens};
 use super::names::{Cue, Name, code_at, demonym_at, goes_on, is_known, name_at, name_of};
 use super::resolve::resolve;
@@ -45,11 +46,12 @@ const SPACELESS_AFTER: [&str; 18] = [
     "有没有人",
     "有沒有人",
 ];
-const KOREAN_AFTER: [&str; 7] = ["에서", "에서도", "에서는", "에선", "인데", "인데요", "사는데"];
+const KOREAN_AFTER: [&str; 11] =
+    ["에서", "에서도", "에서는", "에선", "인데", "인데요", "사는데", "임", "쪽", "이에요", "입니다"];
 /// In Turkish, on the same word or after an apostrophe; the longer first.
 const TURKISH_IN: [&str; 8] = ["dan", "den", "tan", "ten", "da", "de", "ta", "te"];
 /// Before a place in Chinese and Thai, which leave no space.
-const SPACELESS_BEFORE: [&str; 5] = ["在", "ใน", "ที่", "อยู่", "แถว"];
+const SPACELESS_BEFORE: [&str; 8] = ["在", "住", "坐标", "坐標", "ใน", "ที่", "อยู่", "แถว"];
 /// Prepositions that keep their accent: without it they are words of other languages.
 const ACCENTED_BEFORE: [&str; 2] = ["à", "ở"];
 /// Prepositions that are believed in posts tagged as their language alone; a place after them may be in small letters.
@@ -57,13 +59,44 @@ const LANGUAGE_BEFORE: [(&str, &[&str]); 5] = [
     ("it", &["a", "ad"]),
     ("id", &["di", "se", "daerah", "area", "wilayah"]),
     ("tl", &["sa"]),
-    ("de", &["ganz", "halb", "raum"]),
+    ("de", &["ganz", "halb", "raum", "aus"]),
     ("pl", &["w", "we"]),
 ];
 /// Prepositions that are believed whatever the tag says, before a place of the countries where they are spoken.
 const HOME_BEFORE: [(&str, &[&str]); 2] = [("di", &["ID", "MY"]), ("sa", &["PH"])];
+/// Whose place is not the author's: `my mate in Leeds`.
+const OTHERS: [&str; 28] = [
+    "friend",
+    "friends",
+    "mate",
+    "mates",
+    "buddy",
+    "sister",
+    "brother",
+    "sis",
+    "bro",
+    "mum",
+    "mom",
+    "mother",
+    "dad",
+    "father",
+    "parents",
+    "family",
+    "cousin",
+    "cousins",
+    "aunt",
+    "uncle",
+    "wife",
+    "husband",
+    "boyfriend",
+    "girlfriend",
+    "colleague",
+    "colleagues",
+    "daughter",
+    "son",
+];
 /// What follows a place that is written in Latin letters, in posts tagged as its language.
-const LANGUAGE_AFTER: [(&str, &[&str]); 1] = [("hi", &["me", "mein", "mai"])];
+const LANGUAGE_AFTER: [(&str, &[&str]); 1] = [("hi", &["me", "mein", "mai", "se"])];
 
 /// What a post's words say of where its author is.
 pub(super) struct Said {
@@ -75,12 +108,17 @@ pub(super) struct Said {
 }
 
 /// The region that a post's words name. `lang` is the post's own language tag.
-pub(super) fn read(text: &str, lang: Option<&str>) -> Option<Said> {
-    let tokens = tokens(text);
+pub(super) fn read(text: &str, services: &Services, lang: Option<&str>) -> Option<Said> {
+    let mut tokens = tokens(text);
+    for token in &mut tokens {
+        token.service = services.names.iter().any(|name| name.contains(&token.start));
+    }
     let lang = lang.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or_default();
     let mut names: Vec<Vec<Candidate>> = Vec::new();
     let mut flags: Vec<Region> = Vec::new();
     let (mut of_names, mut of_flags) = (Vec::new(), Vec::new());
+    // The places of others, by what comes before them.
+    let mut others: Vec<bool> = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         if let Some(flag) = token.flag {
@@ -93,6 +131,8 @@ pub(super) fn read(text: &str, lang: Option<&str>) -> Option<Said> {
         }
         let (places, end) = places_at(&tokens, at, lang);
         if !places.iter().all(Name::mostly_word) {
+            let of_other = at.checked_sub(1).is_some_and(|before| OTHERS.contains(&tokens[before].key.as_str()));
+            others.extend(places.iter().map(|_| of_other));
             names.extend(places.into_iter().map(|name| name.candidates));
             let last = tokens.get(end.saturating_sub(1)).unwrap_or(token);
             of_names.push(token.start..last.start + last.raw.len());
@@ -106,6 +146,17 @@ pub(super) fn read(text: &str, lang: Option<&str>) -> Option<Said> {
         flags.dedup();
         let [region] = flags.as_slice() else { return None };
         return Some(Said { region: *region, confidence: FLAG_TRUST, ranges: of_flags });
+    }
+    if others.contains(&false) {
+        let mut of_other = others.into_iter();
+        names.retain(|_| !of_other.next().unwrap_or_default());
+    }
+    // Of the places of one name, those that the service serves: Optus is down in the Newcastle of Australia.
+    for name in &mut names {
+        let served = |place: &Candidate| services.country.is_some_and(|country| country.contains(place.region));
+        if name.iter().any(served) {
+            name.retain(served);
+        }
     }
     let (region, sure) = resolve(&names)?;
     Some(Said { region, confidence: sure * WORDS_TRUST, ranges: of_names })
@@ -138,6 +189,7 @@ fn places_at(tokens: &[Token], at: usize, lang: &str) -> (Vec<Name>, usize) {
         .or_else(|| at_home(tokens, at))
         .or_else(|| with_ending(tokens, at))
         .or_else(|| with_turkish_ending(tokens, at, lang))
+        .or_else(|| with_arabic_beginning(token).map(|name| name.spanning(at, at + 1)))
         .or_else(|| before_people(tokens, at))
         .or_else(|| before_postposition(tokens, at, lang));
     if name.is_none() {
@@ -202,7 +254,7 @@ fn after_preposition(tokens: &[Token], at: usize, plain: bool) -> Option<Name> {
             return (!goes_on(tokens, &name)).then_some(name);
         }
         let between = Cue::of(token);
-        if !(between.filler() || between.before()) {
+        if !(between.filler() || between.before() || token.service) {
             return None;
         }
     }
@@ -261,7 +313,9 @@ fn alone(tokens: &[Token], at: usize) -> Vec<Name> {
     let apart = |at: usize| tokens.get(at).is_none_or(|token| matches!(token.gap, Gap::Hard | Gap::Comma));
     let small = |at: usize| tokens.get(at).is_some_and(|token| token.raw.chars().all(char::is_lowercase));
     let before = at.checked_sub(1);
-    let trails = !apart(at) && before.is_some_and(|before| small(before) && !Cue::of(&tokens[before]).is_some());
+    let service = |at: usize| tokens.get(at).is_some_and(|token| token.service);
+    let trails = !apart(at)
+        && before.is_some_and(|before| service(before) || small(before) && !Cue::of(&tokens[before]).is_some());
     let capitalised = tokens.get(at).is_some_and(Token::is_capitalised);
     let plain = |name: &Name| !name.also_word() && !name.also_person() && is_written_as_place(tokens, name, apart(at));
     let fits = |name: &Name| plain(name) && (apart(at) || capitalised && trails && name.large);
@@ -277,6 +331,7 @@ fn alone(tokens: &[Token], at: usize) -> Vec<Name> {
 fn follows_a_name(tokens: &[Token], at: usize) -> bool {
     tokens.get(at.saturating_sub(1)).is_some_and(|before| {
         before.raw.chars().next().is_some_and(char::is_uppercase)
+            && !before.service
             && before.gap == Gap::Soft
             && !Cue::of(before).is_some()
     })
@@ -304,6 +359,12 @@ fn with_turkish_ending(tokens: &[Token], at: usize, lang: &str) -> Option<Name> 
     let name = name_of(stem).filter(|name| name.large && !name.also_word())?;
     let turkish = name.candidates.iter().all(|candidate| candidate.region.as_str() == "TR");
     turkish.then(|| name.spanning(at, at + 1))
+}
+
+/// A place with the Arabic preposition that is written with it: `بالرياض`.
+fn with_arabic_beginning(token: &Token) -> Option<Name> {
+    let place = token.key.strip_prefix('ب')?;
+    name_of(place).filter(|name| name.large && !name.also_word() && !name.also_person())
 }
 
 /// The place at the end of a hashtag that says that something is down: `tiktokdownuk`, `downinindia`.

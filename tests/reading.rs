@@ -192,7 +192,6 @@ struct Floor {
     false_reports: f64,
     symptoms: f64,
     surfaces: f64,
-    /// Of all posts that state a place: of those that are heard, hearing more of them may lower it.
     places: f64,
 }
 
@@ -202,7 +201,7 @@ impl Tally {
         assert!(Tally::share(self.false_reports, self.negatives) <= floor.false_reports);
         assert!(Tally::share(self.symptoms_right, self.symptoms) >= floor.symptoms);
         assert!(Tally::share(self.surfaces_right, self.symptoms) >= floor.surfaces);
-        assert!(Tally::share(self.places_right, self.places_stated) >= floor.places);
+        assert!(Tally::share(self.places_right, self.places) >= floor.places);
         assert!(Tally::share(self.places_invented, self.no_places) <= 2.0);
     }
 }
@@ -227,12 +226,12 @@ fn the_reported_set_is_read_no_worse_than_measured() {
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 85.5, false_reports: 12.4, symptoms: 84.5, surfaces: 98.5, places: 65.5 };
+    let floor = Floor { kinds: 85.5, false_reports: 12.4, symptoms: 84.5, surfaces: 98.5, places: 75.8 };
     measure("strangers-report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn hard_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 78.6, surfaces: 97.0, places: 49.5 };
+    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 78.6, surfaces: 97.0, places: 71.1 };
     measure("hard-report", false).assert_reaches(&floor);
 }

@@ -232,6 +232,6 @@ fn strangers_posts_are_read_no_worse_than_measured() {
 
 #[test]
 fn hard_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 78.6, surfaces: 97.0, places: 71.1 };
+    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 78.6, surfaces: 97.0, places: 75.2 };
     measure("hard-report", false).assert_reaches(&floor);
 }

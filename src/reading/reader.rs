@@ -129,6 +129,7 @@ impl Reader {
         }
     }
 
+    /// What the place's reader needs to know of the services that a post names and of those that it was read to speak of.
     fn services(&self, text: &str, readings: &[Reading]) -> Services {
         let folded = Folded::new(text);
         let (mentions, _) = self.names.find(text, &folded);

@@ -213,6 +213,13 @@ fn a_service_beside_a_place_makes_no_name_of_it() {
 }
 
 #[test]
+fn the_place_of_another_is_no_reason_beside_the_authors_own() {
+    let text = "my mate in Leeds gets it too and I'm in Cardiff";
+    let said = Places::embedded().said(text, &Services::default(), None);
+    assert_eq!(said.into_iter().map(|range| &text[range]).collect::<Vec<_>>(), ["in Cardiff"]);
+}
+
+#[test]
 fn a_service_of_one_country_says_which_place_is_meant() {
     let read = |country: Option<&str>| {
         let country = country.map(|code| code.parse().unwrap());

@@ -107,6 +107,16 @@ pub(super) struct Said {
     pub ranges: Vec<Range<usize>>,
 }
 
+/// Places that one cue leads to.
+struct Found {
+    /// What each name may mean.
+    names: Vec<Vec<Candidate>>,
+    /// The bytes that say it, the cue too.
+    range: Range<usize>,
+    /// Somebody else is there, not the author.
+    of_another: bool,
+}
+
 /// The region that a post's words name. `lang` is the post's own language tag.
 pub(super) fn read(text: &str, services: &Services, lang: Option<&str>) -> Option<Said> {
     let mut tokens = tokens(text);
@@ -114,11 +124,9 @@ pub(super) fn read(text: &str, services: &Services, lang: Option<&str>) -> Optio
         token.service = services.names.iter().any(|name| name.contains(&token.start));
     }
     let lang = lang.and_then(|tag| tag.split(['-', '_']).next()).unwrap_or_default();
-    let mut names: Vec<Vec<Candidate>> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     let mut flags: Vec<Region> = Vec::new();
-    let (mut of_names, mut of_flags) = (Vec::new(), Vec::new());
-    // The places of others, by what comes before them.
-    let mut others: Vec<bool> = Vec::new();
+    let mut of_flags = Vec::new();
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
         if let Some(flag) = token.flag {
@@ -131,26 +139,27 @@ pub(super) fn read(text: &str, services: &Services, lang: Option<&str>) -> Optio
         }
         let (places, end) = places_at(&tokens, at, lang);
         if !places.iter().all(Name::mostly_word) {
-            let of_other = at.checked_sub(1).is_some_and(|before| OTHERS.contains(&tokens[before].key.as_str()));
-            others.extend(places.iter().map(|_| of_other));
-            names.extend(places.into_iter().map(|name| name.candidates));
+            let of_another = at.checked_sub(1).is_some_and(|before| OTHERS.contains(&tokens[before].key.as_str()));
             let last = tokens.get(end.saturating_sub(1)).unwrap_or(token);
-            of_names.push(token.start..last.start + last.raw.len());
+            let range = token.start..last.start + last.raw.len();
+            let names = places.into_iter().map(|name| name.candidates).collect();
+            found.push(Found { names, range, of_another });
         }
         at = end;
-        if names.len() > MOST_NAMES {
+        if found.iter().map(|found| found.names.len()).sum::<usize>() > MOST_NAMES {
             return None;
         }
     }
-    if names.is_empty() {
+    if found.is_empty() {
         flags.dedup();
         let [region] = flags.as_slice() else { return None };
         return Some(Said { region: *region, confidence: FLAG_TRUST, ranges: of_flags });
     }
-    if others.contains(&false) {
-        let mut of_other = others.into_iter();
-        names.retain(|_| !of_other.next().unwrap_or_default());
+    if found.iter().any(|found| !found.of_another) {
+        found.retain(|found| !found.of_another);
     }
+    let ranges = found.iter().map(|found| found.range.clone()).collect();
+    let mut names: Vec<Vec<Candidate>> = found.into_iter().flat_map(|found| found.names).collect();
     // Of the places of one name, those that the service serves: Optus is down in the Newcastle of Australia.
     for name in &mut names {
         let served = |place: &Candidate| services.country.is_some_and(|country| country.contains(place.region));
@@ -159,7 +168,7 @@ pub(super) fn read(text: &str, services: &Services, lang: Option<&str>) -> Optio
         }
     }
     let (region, sure) = resolve(&names)?;
-    Some(Said { region, confidence: sure * WORDS_TRUST, ranges: of_names })
+    Some(Said { region, confidence: sure * WORDS_TRUST, ranges })
 }
 
 /// The places that a cue at a token leads to, and the token after them.

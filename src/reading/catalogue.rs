@@ -259,6 +259,11 @@ impl Entry {
 }
 
 impl Service {
+    /// Whether it carries people's line to the internet.
+    pub fn is_carrier(&self) -> bool {
+        !self.networks.is_empty()
+    }
+
     fn grow(&mut self, added: Service) {
         if added.name != added.id.as_str() {
             self.name = added.name;

@@ -50,7 +50,7 @@ pub fn judge(text: &str, mentions: Vec<Mention>, hits: Vec<Hit>, joiners: &HashS
     let lists = meant(text, lists, &hits, &clauses);
     let lists = attribute(lists, &hits, &clauses);
     let echoes: Vec<&Hit> = hits.iter().filter(|hit| hit.sense == Sense::Says(Group::Echo)).collect();
-    by_service(lists).into_iter().filter_map(|(service, said)| said.verdict(service, &echoes)).collect()
+    by_service(lists).into_iter().filter_map(|(service, said)| said.verdict(service, &echoes, &clauses)).collect()
 }
 
 /// Drops a phrase that lies within a longer one of its contest, and all that an idiom overlaps. Beside hints and what is in no
@@ -82,8 +82,8 @@ pub fn strongest(hits: Vec<Hit>) -> Vec<Hit> {
                 exact = Some(hit.range.clone());
             }
             kept.push(hit);
-        } else if let Sense::Fails(symptom) = hit.sense {
-            kept.push(Hit { sense: Sense::Part(symptom), ..hit });
+        } else if let Sense::Fails(part) = hit.sense {
+            kept.push(Hit { sense: Sense::Part(part), ..hit });
         } else if stays_within(hit.sense) && is_failing(reached_by) {
             kept.push(hit);
         }
@@ -304,7 +304,7 @@ impl Said {
         real(&is_part).into_iter().filter(in_trouble).map(|(_, part)| part).collect()
     }
 
-    fn verdict(mut self, service: usize, echoes: &[&Hit]) -> Option<Verdict> {
+    fn verdict(mut self, service: usize, echoes: &[&Hit], clauses: &[Clause]) -> Option<Verdict> {
         self.hits.sort_by_key(|(_, hit)| (hit.range.start, hit.range.end));
         self.hits.dedup();
         let tagged = self.mentions.iter().any(|mention| mention.down_tag);
@@ -335,8 +335,15 @@ impl Said {
             return None;
         };
         let deciding = |sense| decides(sense, kind) && !is_part(sense);
-        let stated: BTreeSet<usize> =
+        let mut stated: BTreeSet<usize> =
             self.hits.iter().filter(|(_, hit)| deciding(hit.sense)).map(|(clause, _)| *clause).collect();
+        if kind == Kind::Recovery {
+            // 'It is back, four bars': what works again is told in the same breath.
+            let sentence = |clause: &usize| clauses.get(*clause).map(|clause| clause.sentence);
+            let sentences: BTreeSet<Option<usize>> = stated.iter().map(sentence).collect();
+            let told = self.hits.iter().map(|(clause, _)| clause);
+            stated.extend(told.filter(|clause| sentences.contains(&sentence(clause))));
+        }
         let exact: BTreeSet<usize> = self
             .hits
             .iter()
@@ -365,7 +372,7 @@ impl Said {
 
 /// Whether a phrase only names a part.
 fn is_part(sense: Sense) -> bool {
-    matches!(sense, Sense::Part(_) | Sense::PartOf(..))
+    matches!(sense, Sense::Part(_))
 }
 
 /// Whether a phrase belongs to the reasons for a reading of this kind.
@@ -374,7 +381,7 @@ fn decides(sense: Sense, kind: Kind) -> bool {
         Sense::Says(Group::Report | Group::Question) => kind != Kind::Recovery,
         Sense::Says(Group::Recovery) => kind != Kind::Report,
         Sense::Says(Group::Trouble | Group::Shared) => kind == Kind::Report,
-        Sense::Fails(_) | Sense::Part(_) | Sense::PartOf(..) | Sense::On(_) => true,
+        Sense::Fails(_) | Sense::Part(_) | Sense::On(_) => true,
         _ => false,
     }
 }

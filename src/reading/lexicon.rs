@@ -4,7 +4,8 @@ use super::fold::Folded;
 use super::phrases::{Hit, Pattern, Phrases, SERVICE_SIGN, SYNTAX, written};
 use super::problem::{DataFile, Problem, Word};
 use super::{Stage, Surface, Symptom};
-use serde::{Deserialize, Serialize};
+use serde::de::IntoDeserializer;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use toml::Spanned;
 
@@ -77,9 +78,9 @@ pub struct Lexicon {
     pub hashtags: Vec<Word>,
     pub phrases: BTreeMap<Group, Vec<Word>>,
     /// Phrases that say on their own that a part fails: 'can't log in'.
-    pub fails: BTreeMap<Symptom, Vec<Word>>,
+    pub fails: BTreeMap<Part, Vec<Word>>,
     /// Words for a part, which count where something else says that it fails: 'feed'.
-    pub parts: BTreeMap<Symptom, Vec<Word>>,
+    pub parts: BTreeMap<Part, Vec<Word>>,
     pub surfaces: BTreeMap<Surface, Vec<Word>>,
     /// How services speak in their own announcements.
     pub official: BTreeMap<Stage, Vec<Word>>,
@@ -108,9 +109,9 @@ struct LexiconFile {
     #[serde(default)]
     phrases: BTreeMap<Group, Texts>,
     #[serde(default)]
-    fails: BTreeMap<Symptom, Texts>,
+    fails: BTreeMap<Part, Texts>,
     #[serde(default)]
-    parts: BTreeMap<Symptom, Texts>,
+    parts: BTreeMap<Part, Texts>,
     #[serde(default)]
     surfaces: BTreeMap<Surface, Texts>,
     #[serde(default)]
@@ -226,8 +227,8 @@ impl Lexicon {
     /// Every phrase with what it says.
     pub fn entries(&self) -> impl Iterator<Item = (&Word, Sense)> {
         let phrases = self.phrases.iter().map(|(group, words)| (Sense::Says(*group), words)).flat_map(by_word);
-        let fails = self.fails.iter().map(|(symptom, words)| (Sense::Fails(*symptom), words)).flat_map(by_word);
-        let parts = self.parts.iter().map(|(symptom, words)| (Sense::Part(*symptom), words)).flat_map(by_word);
+        let fails = self.fails.iter().map(|(part, words)| (Sense::Fails(*part), words)).flat_map(by_word);
+        let parts = self.parts.iter().map(|(part, words)| (Sense::Part(*part), words)).flat_map(by_word);
         let surfaces = self.surfaces.iter().map(|(surface, words)| (Sense::On(*surface), words)).flat_map(by_word);
         let official = self.official.iter().map(|(stage, words)| (Sense::Stage(*stage), words)).flat_map(by_word);
         phrases
@@ -258,16 +259,53 @@ fn located<K: Ord>(file: &DataFile, groups: BTreeMap<K, Texts>) -> BTreeMap<K, V
     groups.into_iter().map(|(group, texts)| (group, file.words(texts))).collect()
 }
 
+/// A part of a service that a phrase speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// Of whichever service is meant.
+    Any(Symptom),
+    /// The writer's line to the internet: of a carrier its connection, and of other services nothing.
+    Line,
+    /// In the words of one service, by its place in the catalogue.
+    Own(usize, Symptom),
+}
+
+impl Part {
+    /// What fails of a service, by its place in the catalogue, if this part of it does.
+    pub fn symptom(self, service: usize, is_carrier: bool) -> Option<Symptom> {
+        match self {
+            Part::Any(symptom) => Some(symptom),
+            Part::Line => is_carrier.then_some(Symptom::Connection),
+            Part::Own(owner, symptom) => (owner == service).then_some(symptom),
+        }
+    }
+
+    fn spoken(self) -> &'static str {
+        match self {
+            Part::Any(symptom) | Part::Own(_, symptom) => spoken(symptom),
+            Part::Line => spoken(Symptom::Connection),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Part {
+    fn deserialize<D: Deserializer<'de>>(key: D) -> Result<Part, D::Error> {
+        let key = String::deserialize(key)?;
+        if key == "line" {
+            return Ok(Part::Line);
+        }
+        Symptom::deserialize(key.as_str().into_deserializer()).map(Part::Any)
+    }
+}
+
 /// What a phrase says where it is found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Sense {
     Says(Group),
     /// A part fails.
-    Fails(Symptom),
+    Fails(Part),
     /// Names a part.
-    Part(Symptom),
-    /// Names a part in the words of one service, by its place in the catalogue.
-    PartOf(usize, Symptom),
+    Part(Part),
     On(Surface),
     Stage(Stage),
     /// Another clause begins.
@@ -302,8 +340,8 @@ impl Sense {
     pub fn means(self) -> String {
         match self {
             Sense::Says(group) => group.means().to_owned(),
-            Sense::Fails(symptom) => format!("says that {} fails", spoken(symptom)),
-            Sense::Part(symptom) | Sense::PartOf(_, symptom) => format!("speaks of {}", spoken(symptom)),
+            Sense::Fails(part) => format!("says that {} fails", part.spoken()),
+            Sense::Part(part) => format!("speaks of {}", part.spoken()),
             Sense::On(surface) => format!("speaks of the {surface}"),
             Sense::Stage(Stage::Acknowledged) => "says that the fault is known".to_owned(),
             Sense::Stage(Stage::Resolved) => "says that the fault is over".to_owned(),

@@ -3,7 +3,7 @@
 use super::catalogue::Catalogue;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
-use super::lexicon::{Contest, Lexicon, Sense};
+use super::lexicon::{Contest, Lexicon, Part, Sense};
 use super::names::{Case, Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases};
 use super::place::{Places, Services};
@@ -46,7 +46,7 @@ impl Reader {
         }
         let of_services = catalogue.services().iter().enumerate().flat_map(|(place, service)| {
             let near = service.near.iter().map(move |word| (word, Sense::Near(place)));
-            let of = move |symptom: Symptom| move |word| (word, Sense::PartOf(place, symptom));
+            let of = move |symptom: Symptom| move |word| (word, Sense::Part(Part::Own(place, symptom)));
             near.chain(service.parts.iter().flat_map(move |(symptom, words)| words.iter().map(of(*symptom))))
         });
         // Of the catalogue an empty word says nothing.
@@ -168,8 +168,9 @@ impl Reader {
         let (mentions, opaque) = self.names.find(text, &folded);
         let (masked, mentions) = mask(&folded, mentions, &opaque);
         let hits = self.phrases.find(&masked.text, self.language(post));
-        let (stages, mut hits): (Vec<Hit>, Vec<Hit>) =
+        let (stages, said): (Vec<Hit>, Vec<Hit>) =
             hits.into_iter().partition(|hit| hit.sense.contest() == Some(Contest::Official));
+        let mut hits = strongest(said);
         hits.extend(strongest(stages));
         let says = |stage| hits.iter().any(|hit| hit.sense == Sense::Stage(stage));
         let stated = post.notice.as_ref();
@@ -191,9 +192,12 @@ impl Reader {
                 None => named().collect(),
             },
         };
-        let told = |hit: &&Hit| {
-            matches!(hit.sense, Sense::Fails(_) | Sense::Part(_) | Sense::PartOf(..) | Sense::On(_))
-                || hit.sense == Sense::Stage(stage)
+        let exact = hits.iter().any(|hit| matches!(hit.sense, Sense::Fails(_)));
+        let told = |hit: &&Hit| match hit.sense {
+            Sense::Fails(_) | Sense::On(_) => true,
+            // 'Our network team' names none where 'unable to make calls' does.
+            Sense::Part(_) => !exact,
+            sense => sense == Sense::Stage(stage),
         };
         let verdicts = services.into_iter().map(|service| Verdict {
             service,
@@ -239,10 +243,11 @@ impl Reader {
         let named = why.len();
         for hit in verdict.hits {
             match hit.sense {
-                Sense::PartOf(other, _) if other != verdict.service => continue,
-                Sense::Fails(symptom) | Sense::Part(symptom) | Sense::PartOf(_, symptom) => {
-                    symptoms.insert(symptom);
-                }
+                Sense::Fails(part) => symptoms.extend(part.symptom(verdict.service, service.is_carrier())),
+                Sense::Part(part) => match part.symptom(verdict.service, service.is_carrier()) {
+                    Some(symptom) => _ = symptoms.insert(symptom),
+                    None => continue,
+                },
                 Sense::On(surface) => {
                     surfaces.insert(surface);
                 }
@@ -317,6 +322,21 @@ mod tests {
 
     fn symptoms(text: &str) -> Vec<Symptom> {
         read(text).into_iter().flat_map(|reading| reading.symptoms).collect()
+    }
+
+    #[test]
+    fn the_line_fails_of_carriers_alone() {
+        assert_eq!(symptoms("EE is down here: no wifi or landline"), [Symptom::Connection]);
+        assert_eq!(symptoms("EE broadband gone since noon"), [Symptom::Connection]);
+        assert_eq!(symptoms("instagram not loading on wifi or 4g"), []);
+        assert_eq!(symptoms("half of my instagram data gone"), []);
+        assert_eq!(symptoms("minecraft servers are down"), [Symptom::Connection]);
+    }
+
+    #[test]
+    fn what_works_again_is_told_in_the_same_breath() {
+        assert_eq!(symptoms("Optus is back, four bars"), [Symptom::Connection]);
+        assert_eq!(symptoms("instagram is back. I missed my feed"), []);
     }
 
     #[test]
@@ -399,6 +419,13 @@ mod tests {
         assert_eq!(said("is down https://tiktok.com/@someone"), []);
         assert_eq!(said("@tiktokfan42 my car is not working"), []);
         assert_eq!(said("mail me at someone@gmail.com, the site is down"), []);
+    }
+
+    #[test]
+    fn an_announcement_names_the_part_that_fails_and_not_who_mends_it() {
+        let text = "Some customers can't make calls. Our network team is looking into it".to_owned();
+        let post = Post { text, source: "x".into(), author: "VerizonSupport".into(), ..Post::default() };
+        assert_eq!(READER.read(&post).readings[0].symptoms, [Symptom::Messaging]);
     }
 
     #[test]

@@ -207,7 +207,7 @@ impl Lexicon {
         let phrases = Phrases::new(competing().map(|(_, sense, pattern)| (pattern, sense, Some(0))));
         let mut problems = Vec::new();
         for (word, sense, pattern) in competing() {
-            let [spellings] = pattern.parts.as_slice() else { continue };
+            let [spellings] = pattern.runs.as_slice() else { continue };
             let shorter: Option<Vec<String>> = spellings.texts().map(|text| shorter(&phrases, text, sense)).collect();
             if let Some(said) = shorter.and_then(|said| said.into_iter().next()) {
                 problems.push(word.problem(

@@ -2,6 +2,7 @@
 
 pub mod catalogue;
 mod clauses;
+mod compose;
 mod fold;
 mod judge;
 pub mod lexicon;

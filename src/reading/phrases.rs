@@ -23,21 +23,21 @@ pub fn written(text: &str) -> String {
     text.replace(SERVICE_SIGN, "{s}")
 }
 
-/// The most spellings that the alternatives of one part may make.
+/// The most spellings that the alternatives of one run may make.
 const MOST_SPELLINGS: usize = 1000;
 
 /// A phrase as it is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Found in this order, with a gap between.
-    pub parts: Vec<Part>,
+    pub runs: Vec<Run>,
     /// Whether the text must be in the phrase's language.
     pub only_in_language: bool,
 }
 
 /// A run of text without a gap, in each of its spellings. They are many, so they lie in one piece.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part {
+pub struct Run {
     /// The spellings, folded, one after the other.
     texts: String,
     /// Where each ends in `texts`.
@@ -58,16 +58,16 @@ impl Pattern {
     /// What is wrong with the phrase, in words.
     pub fn parse(phrase: &str) -> Result<Pattern, &'static str> {
         let (only_in_language, phrase) = phrase.strip_prefix('~').map_or((false, phrase), |rest| (true, rest));
-        let parts: Vec<Part> = phrase.split("..").map(Part::parse).collect::<Result<_, _>>()?;
-        if parts.len() > usize::from(u8::MAX) {
+        let runs: Vec<Run> = phrase.split("..").map(Run::parse).collect::<Result<_, _>>()?;
+        if runs.len() > usize::from(u8::MAX) {
             return Err("it has too many gaps");
         }
-        Ok(Pattern { parts, only_in_language })
+        Ok(Pattern { runs, only_in_language })
     }
 }
 
-impl Part {
-    fn parse(text: &str) -> Result<Part, &'static str> {
+impl Run {
+    fn parse(text: &str) -> Result<Run, &'static str> {
         // Folded before it is multiplied.
         let text = Folded::text_of(&text.replace("{s}", SERVICE_SIGN.encode_utf8(&mut [0; 4])));
         let pieces = pieces(text.trim())?;
@@ -75,7 +75,7 @@ impl Part {
         if number > MOST_SPELLINGS {
             return Err("it has too many alternatives");
         }
-        let mut part = Part::default();
+        let mut run = Run::default();
         let mut text = String::new();
         for mut which in 0..number {
             text.clear();
@@ -85,9 +85,9 @@ impl Part {
                 text.push_str(choices.get(which / combinations).copied().unwrap_or_default());
                 which %= combinations;
             }
-            part.add(&text)?;
+            run.add(&text)?;
         }
-        Ok(part)
+        Ok(run)
     }
 
     /// Adds one choice of alternatives in all the ways that people write it.
@@ -185,7 +185,7 @@ fn bounded(text: &str, at: usize) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hit {
     pub range: Range<usize>,
-    /// The part after the last gap: all of it where there is none.
+    /// The run after the last gap: all of it where there is none.
     pub last: Range<usize>,
     pub sense: Sense,
     /// Whether `{s}` is in what was found of it: not all of its spellings need have it.
@@ -196,18 +196,18 @@ struct Phrase {
     sense: Sense,
     /// The place of the lexicon that it is from.
     lexicon: Option<usize>,
-    parts: u8,
+    runs: u8,
     only_in_language: bool,
 }
 
-/// One phrase's use of a text: as a spelling of which of its parts.
+/// One phrase's use of a text: as a spelling of which of its runs.
 struct Use {
     phrase: u32,
-    part: u8,
+    run: u8,
     ending: Ending,
 }
 
-/// A phrase that all parts of were found.
+/// A phrase that all runs of were found.
 struct Found {
     phrase: usize,
     range: Range<usize>,
@@ -227,11 +227,11 @@ impl Phrases {
         let mut phrases: Vec<Phrase> = Vec::new();
         let texts = patterns.into_iter().flat_map(|(pattern, sense, lexicon)| {
             let phrase = phrases.len() as u32;
-            let &Pattern { ref parts, only_in_language } = pattern;
-            phrases.push(Phrase { sense, lexicon, parts: parts.len() as u8, only_in_language });
-            parts.iter().enumerate().flat_map(move |(place, part)| {
-                let used = move |ending| Use { phrase, part: place as u8, ending };
-                part.spellings().map(move |(text, ending)| (text, used(ending)))
+            let &Pattern { ref runs, only_in_language } = pattern;
+            phrases.push(Phrase { sense, lexicon, runs: runs.len() as u8, only_in_language });
+            runs.iter().enumerate().flat_map(move |(place, run)| {
+                let used = move |ending| Use { phrase, run: place as u8, ending };
+                run.spellings().map(move |(text, ending)| (text, used(ending)))
             })
         });
         Phrases { texts: Texts::new(texts), phrases }
@@ -247,39 +247,39 @@ impl Phrases {
     pub fn find(&self, text: &str, language: Option<usize>) -> Vec<Hit> {
         let mut whole: Vec<Found> = Vec::new();
         let mut pieces: Vec<(usize, (usize, Range<usize>))> = Vec::new();
-        // How many parts of each phrase were found one after the other. Hits come by where they begin, so a part whose
+        // How many runs of each phrase were found one after the other. Hits come by where they begin, so a run whose
         // forerunner has not come yet has none.
         let mut begun = vec![0_u8; self.phrases.len()];
         for (range, uses) in self.texts.find(text, |start| bounded(text, start)) {
             let ends_word = bounded(text, range.end);
             for used in uses {
                 let phrase = used.phrase as usize;
-                let Some(begun) = begun.get_mut(phrase).filter(|begun| **begun >= used.part) else { continue };
+                let Some(begun) = begun.get_mut(phrase).filter(|begun| **begun >= used.run) else { continue };
                 if used.ending == Ending::Whole && !ends_word {
                     continue;
                 }
-                if self.parts(phrase) == 1 {
+                if self.runs(phrase) == 1 {
                     let names_service = names(text, &range);
                     whole.push(Found { phrase, range: range.clone(), last: range.clone(), names_service });
                 } else {
-                    *begun = (*begun).max(used.part + 1);
-                    pieces.push((phrase, (usize::from(used.part), range.clone())));
+                    *begun = (*begun).max(used.run + 1);
+                    pieces.push((phrase, (usize::from(used.run), range.clone())));
                 }
             }
         }
-        pieces.retain(|(phrase, _)| begun.get(*phrase).is_some_and(|begun| *begun == self.parts(*phrase)));
-        pieces.sort_by_key(|(phrase, (part, range))| (*phrase, range.start, *part));
+        pieces.retain(|(phrase, _)| begun.get(*phrase).is_some_and(|begun| *begun == self.runs(*phrase)));
+        pieces.sort_by_key(|(phrase, (run, range))| (*phrase, range.start, *run));
         for of_one in pieces.chunk_by(|one, next| one.0 == next.0) {
             let Some((phrase, _)) = of_one.first() else { continue };
             let pieces: Vec<(usize, Range<usize>)> = of_one.iter().map(|(_, piece)| piece.clone()).collect();
-            let parts = usize::from(self.parts(*phrase));
-            whole.extend((0..pieces.len()).filter_map(|first| chain(text, *phrase, &pieces, first, parts)));
+            let runs = usize::from(self.runs(*phrase));
+            whole.extend((0..pieces.len()).filter_map(|first| chain(text, *phrase, &pieces, first, runs)));
         }
         self.in_language(whole, language)
     }
 
-    fn parts(&self, phrase: usize) -> u8 {
-        self.phrases.get(phrase).map_or(0, |phrase| phrase.parts)
+    fn runs(&self, phrase: usize) -> u8 {
+        self.phrases.get(phrase).map_or(0, |phrase| phrase.runs)
     }
 
     fn in_language(&self, whole: Vec<Found>, language: Option<usize>) -> Vec<Hit> {
@@ -311,13 +311,13 @@ impl Phrases {
     }
 }
 
-/// A phrase with gaps that begins with the piece `first`, if all its parts follow.
-fn chain(text: &str, phrase: usize, pieces: &[(usize, Range<usize>)], first: usize, parts: usize) -> Option<Found> {
+/// A phrase with gaps that begins with the piece `first`, if all its runs follow.
+fn chain(text: &str, phrase: usize, pieces: &[(usize, Range<usize>)], first: usize, runs: usize) -> Option<Found> {
     let (0, start) = pieces.get(first)? else { return None };
     let mut last = start.clone();
     let mut names_service = names(text, start);
     let mut passes_service = false;
-    for wanted in 1..parts {
+    for wanted in 1..runs {
         let end = last.end;
         let near = pieces.get(first..)?.iter().map_while(|piece| (piece.1.start <= end + 4 * GAP).then_some(piece));
         let (_, next) = near.filter(|(place, range)| *place == wanted && range.start >= end).take(1).next()?;
@@ -340,7 +340,7 @@ fn names(text: &str, piece: &Range<usize>) -> bool {
 }
 
 /// Whether a gap is short and within one sentence.
-fn bridges(gap: &str) -> bool {
+pub(super) fn bridges(gap: &str) -> bool {
     gap.chars().take(GAP + 1).count() <= GAP
         && !gap.contains(['\n', '!', '?', ';', '。', '؟', '।'])
         && !gap.contains(". ")

@@ -1,6 +1,7 @@
 //! Reads a post: which services it names, and what it says of each.
 
 use super::catalogue::Catalogue;
+use super::compose::compose;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
 use super::lexicon::{Contest, Lexicon, Part, Sense};
@@ -156,6 +157,7 @@ impl Reader {
         let (masked, mentions) = mask(&folded, mentions, &opaque);
         let mut hits = self.phrases.find(&masked.text, self.language(post));
         hits.retain(|hit| hit.sense.contest() != Some(Contest::Official));
+        let hits = compose(&masked.text, &mentions, hits);
         let verdicts = judge(&masked.text, mentions, hits, &self.joiners);
         let readings = verdicts.into_iter().filter_map(|verdict| self.reading(text, &masked, verdict, None));
         // Whoever passes on what others say reports nothing.
@@ -322,6 +324,18 @@ mod tests {
 
     fn symptoms(text: &str) -> Vec<Symptom> {
         read(text).into_iter().flat_map(|reading| reading.symptoms).collect()
+    }
+
+    #[test]
+    fn a_part_by_its_name_fails_where_trouble_follows() {
+        assert_eq!(symptoms("amazon checkout bounces at the pay button"), [Symptom::Payment]);
+        assert_eq!(symptoms("stories on instagram vanish"), [Symptom::Feed]);
+        assert_eq!(said("the xbox app coughs up a 503"), report("xbox"));
+        assert_eq!(said("signal voice notes vanish halfway"), report("signal"));
+        // Another sentence, another name between, and no name beside the part.
+        assert!(said("facebook comments? my dog vanished").is_empty());
+        assert!(said("instagram stories of what google swallowed").is_empty());
+        assert!(said("I love facebook. my comments vanish").is_empty());
     }
 
     #[test]

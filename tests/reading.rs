@@ -216,22 +216,24 @@ fn the_set_to_tune_on_is_read_well() {
     assert!(Tally::share(hard.kind_right, hard.posts) >= 94.5);
     let plain = measure("plain-tune", true);
     assert!(Tally::share(plain.kind_right, plain.posts) >= 97.0);
+    let manner = measure("manner-tune", true);
+    assert!(Tally::share(manner.kind_right, manner.posts) >= 88.5);
 }
 
 #[test]
 fn the_reported_set_is_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 95.9, false_reports: 2.2, symptoms: 91.6, surfaces: 98.6, places: 96.5 };
+    let floor = Floor { kinds: 96.0, false_reports: 2.2, symptoms: 92.0, surfaces: 98.6, places: 96.5 };
     measure("report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 85.5, false_reports: 12.4, symptoms: 87.3, surfaces: 98.5, places: 75.8 };
+    let floor = Floor { kinds: 85.9, false_reports: 12.4, symptoms: 87.1, surfaces: 98.5, places: 75.8 };
     measure("strangers-report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn hard_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 79.2, surfaces: 97.0, places: 75.2 };
+    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 79.0, surfaces: 97.0, places: 75.2 };
     measure("hard-report", false).assert_reaches(&floor);
 }

@@ -8,8 +8,8 @@ use std::ops::Range;
 /// How far a part may stand from the name of its service, in bytes: 'reels on Instagram'.
 const BY_NAME: usize = 8;
 
-/// Adds that a part fails where a service's name, the part and trouble follow each other: 'Instagram stories vanish', and
-/// 'stories on Instagram vanish'. What a phrase says so already is left alone.
+/// Adds that a part fails where a service's name, the part and trouble follow each other: 'Instagram stories just vanish', and
+/// 'stories on Instagram just vanish'. What a phrase says already is left alone.
 pub fn compose(text: &str, mentions: &[Mention], mut hits: Vec<Hit>) -> Vec<Hit> {
     let that = |wanted: fn(Sense) -> bool| -> Vec<Range<usize>> {
         hits.iter().filter(|hit| wanted(hit.sense)).map(|hit| hit.range.clone()).collect()

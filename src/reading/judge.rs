@@ -182,12 +182,8 @@ fn meant(text: &str, lists: Vec<List>, hits: &[Hit], clauses: &[Clause]) -> Vec<
             hit.range.start < list.range.start || text.get(hit.range.clone()).is_some_and(|said| said.ends_with('?'))
         };
         let asked = hits.iter().any(|hit| says(hit, Group::Question) && names(hit, &list) && as_question(hit));
-        // 'Signal login codes never arrive', and 'claude so slow' where a post begins so.
-        let begins = list.range.start == 0;
-        let named = hits.iter().filter(failing).any(|hit| {
-            let part = matches!(hit.sense, Sense::Fails(_));
-            names(hit, &list) && (part || begins) || begins && part && beside(hit)
-        });
+        // 'my signal login codes never arrive'.
+        let named = hits.iter().any(|hit| matches!(hit.sense, Sense::Fails(_)) && names(hit, &list));
         let well = |hit: &Hit| says(hit, Group::Recovery) || says(hit, Group::Fine);
         let sentence = |clause: usize| clauses.get(clause).map_or(0, |clause| clause.sentence);
         let same_sentence = |hit: &Hit| sentence(clause_at(clauses, hit.range.start)) == sentence(list.clause);

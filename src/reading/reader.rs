@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_part_by_its_name_fails_where_trouble_follows() {
         assert_eq!(symptoms("amazon checkout bounces at the pay button"), [Symptom::Payment]);
-        assert_eq!(symptoms("stories on instagram vanish"), [Symptom::Feed]);
+        assert_eq!(symptoms("stories on instagram just vanish"), [Symptom::Feed]);
         assert_eq!(said("the xbox app coughs up a 503"), report("xbox"));
         assert_eq!(said("signal voice notes vanish halfway"), report("signal"));
         // Another sentence, another name between, and no name beside the part.

@@ -217,7 +217,7 @@ fn the_set_to_tune_on_is_read_well() {
     let plain = measure("plain-tune", true);
     assert!(Tally::share(plain.kind_right, plain.posts) >= 97.0);
     let manner = measure("manner-tune", true);
-    assert!(Tally::share(manner.kind_right, manner.posts) >= 91.5);
+    assert!(Tally::share(manner.kind_right, manner.posts) >= 92.8);
 }
 
 #[test]
@@ -228,12 +228,12 @@ fn the_reported_set_is_read_no_worse_than_measured() {
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 85.9, false_reports: 12.4, symptoms: 86.7, surfaces: 98.5, places: 75.8 };
+    let floor = Floor { kinds: 86.1, false_reports: 12.4, symptoms: 87.1, surfaces: 98.8, places: 76.3 };
     measure("strangers-report", false).assert_reaches(&floor);
 }
 
 #[test]
 fn hard_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 78.4, false_reports: 11.8, symptoms: 78.8, surfaces: 97.0, places: 75.2 };
+    let floor = Floor { kinds: 79.1, false_reports: 11.3, symptoms: 78.7, surfaces: 97.7, places: 75.2 };
     measure("hard-report", false).assert_reaches(&floor);
 }

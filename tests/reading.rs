@@ -228,7 +228,7 @@ fn the_reported_set_is_read_no_worse_than_measured() {
 
 #[test]
 fn strangers_posts_are_read_no_worse_than_measured() {
-    let floor = Floor { kinds: 86.1, false_reports: 12.4, symptoms: 87.1, surfaces: 98.8, places: 76.3 };
+    let floor = Floor { kinds: 85.9, false_reports: 12.4, symptoms: 87.4, surfaces: 98.8, places: 76.3 };
     measure("strangers-report", false).assert_reaches(&floor);
 }
 

@@ -8,6 +8,9 @@ use std::ops::Range;
 /// How far a part may stand from the name of its service, in bytes: 'reels on Instagram'.
 const BY_NAME: usize = 8;
 
+/// How far after both the trouble may stand, in bytes: scripts whose letters take several say more with each.
+const SOON: usize = 25;
+
 /// Adds that a part fails where a service's name, the part and trouble follow each other: 'Instagram stories just vanish', and
 /// 'stories on Instagram just vanish'. What a phrase says already is left alone.
 pub fn compose(text: &str, mentions: &[Mention], mut hits: Vec<Hit>) -> Vec<Hit> {
@@ -36,7 +39,8 @@ pub fn compose(text: &str, mentions: &[Mention], mut hits: Vec<Hit>) -> Vec<Hit>
         let trouble = troubles.get(troubles.partition_point(|trouble| trouble.start < end))?;
         let gap = between(end, trouble.start)?;
         let said = fails.iter().any(|said| said.start < trouble.end && hit.range.start < said.end);
-        let found = !gap.contains(SERVICE_SIGN) && !said;
+        // After a comma it may be of something else.
+        let found = gap.len() <= SOON && !gap.contains([SERVICE_SIGN, ',', '、', '،']) && !said;
         found.then(|| Hit { range: start..trouble.end, last: trouble.clone(), sense, names_service: true })
     };
     let composed: Vec<Hit> = hits.iter().filter_map(composed).collect();

@@ -332,8 +332,9 @@ mod tests {
         assert_eq!(symptoms("stories on instagram just vanish"), [Symptom::Feed]);
         assert_eq!(said("the xbox app coughs up a 503"), report("xbox"));
         assert_eq!(said("signal voice notes vanish halfway"), report("signal"));
-        // Another sentence, another name between, and no name beside the part.
+        // Another sentence, another clause, another name between, and no name beside the part.
         assert!(said("facebook comments? my dog vanished").is_empty());
+        assert!(said("facebook comments amuse me, my toaster stutters").is_empty());
         assert!(said("instagram stories of what google swallowed").is_empty());
         assert!(said("I love facebook. my comments vanish").is_empty());
     }

@@ -4,7 +4,7 @@ use super::catalogue::Catalogue;
 use super::compose::compose;
 use super::fold::Folded;
 use super::judge::{Verdict, judge, strongest};
-use super::lexicon::{Contest, Lexicon, Part, Sense};
+use super::lexicon::{Contest, Group, Lexicon, Part, Sense};
 use super::names::{Case, Mention, Names, is_stuffed, mask};
 use super::phrases::{Hit, Pattern, Phrases};
 use super::place::{Places, Services};
@@ -244,10 +244,12 @@ impl Reader {
         );
         let named = why.len();
         for hit in verdict.hits {
-            match hit.sense {
-                Sense::Fails(part) => symptoms.extend(part.symptom(verdict.service, service.is_carrier())),
-                Sense::Part(part) => match part.symptom(verdict.service, service.is_carrier()) {
+            let mut sense = hit.sense;
+            match sense {
+                Sense::Fails(part) | Sense::Part(part) => match part.symptom(verdict.service, service.is_carrier()) {
                     Some(symptom) => _ = symptoms.insert(symptom),
+                    // It fails, but no part of it that it has.
+                    None if matches!(sense, Sense::Fails(_)) => sense = Sense::Says(Group::Report),
                     None => continue,
                 },
                 Sense::On(surface) => {
@@ -255,7 +257,7 @@ impl Reader {
                 }
                 _ => {}
             }
-            why.extend(span(text, masked, hit.range, hit.sense.means()));
+            why.extend(span(text, masked, hit.range, sense.means()));
         }
         if symptoms.is_empty() {
             // Who calls AWS by the name of DynamoDB has named a part of it.
@@ -332,11 +334,12 @@ mod tests {
         assert_eq!(symptoms("stories on instagram just vanish"), [Symptom::Feed]);
         assert_eq!(said("the xbox app coughs up a 503"), report("xbox"));
         assert_eq!(said("signal voice notes vanish halfway"), report("signal"));
-        // Another sentence, another clause, another name between, and no name beside the part.
+        // Another sentence, another clause, another name between and no name beside the part, in two sentences and in one.
         assert!(said("facebook comments? my dog vanished").is_empty());
         assert!(said("facebook comments amuse me, my toaster stutters").is_empty());
         assert!(said("instagram stories of what google swallowed").is_empty());
-        assert!(said("I love facebook. my comments vanish").is_empty());
+        assert!(said("I love facebook. my comments just vanish").is_empty());
+        assert!(said("facebook wants to show me how comments just vanish").is_empty());
     }
 
     #[test]
@@ -344,7 +347,9 @@ mod tests {
         assert_eq!(symptoms("EE is down here: no wifi or landline"), [Symptom::Connection]);
         assert_eq!(symptoms("EE broadband gone since noon"), [Symptom::Connection]);
         assert_eq!(symptoms("instagram not loading on wifi or 4g"), []);
-        assert_eq!(symptoms("half of my instagram data gone"), []);
+        let gone = read("half of my instagram data gone").remove(0);
+        assert_eq!(gone.symptoms, []);
+        assert!(gone.why.iter().all(|span| !span.means.contains("connection")));
         assert_eq!(symptoms("minecraft servers are down"), [Symptom::Connection]);
     }
 
